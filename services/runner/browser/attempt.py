@@ -1,0 +1,89 @@
+"""What goes into one attempt in a browser, and what comes out of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shared.domain.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The log-in of a partner in the clear; lives in memory only, and never in a repr."""
+
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+    totp_secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserTask:
+    """One attempt's work: the checks of one job configuration, in one browser. Durations in seconds."""
+
+    scheduled_job_id: str
+    attempt: int
+    partner: str
+    entry_point: str
+    checks: tuple[str, ...]
+    browser: str
+    capabilities: Mapping[str, Any]
+    credentials: Credentials | None
+    timeout_seconds: float
+    slow_after_seconds: float | None
+    wait_override_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A WebDriver session that exists; `node` is the Grid node's address, None with a plain driver."""
+
+    id: str
+    webdriver_url: str
+    browser_name: str
+    browser_version: str
+    node: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing done during a check. `offset_seconds` counts from the start of the check."""
+
+    name: str
+    offset_seconds: float
+    duration_seconds: float
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    check: str
+    outcome: Outcome
+    duration_seconds: float
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One piece of evidence, already masked: a small file with a safe name (`screenshot.png`, `page.html`, ...)."""
+
+    name: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptReport:
+    """Everything one attempt found out. `final_url` and `title` are those of the last page, masked."""
+
+    outcome: Outcome
+    checks: tuple[CheckReport, ...]
+    evidence: tuple[Evidence, ...]
+    session: Session | None
+    started_at: datetime
+    duration_seconds: float
+    final_url: str | None = None
+    title: str | None = None
+    console_errors: tuple[str, ...] = ()
+    traceback: str | None = None
