@@ -1,0 +1,41 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.domain.schedule import Timing
+from shared.models.base import Base
+
+
+class Schedule(Base):
+    """The line of due moments of one pairing; narrow, and all that the planner reads. Paused: `next_due` is infinity."""
+
+    __tablename__ = "schedules"
+    __table_args__ = (
+        Index("ix_schedules_shard_next_due", "shard", "next_due"),
+        Index("uq_schedules_pairing", "job_configuration_id", "browser", unique=True),
+        CheckConstraint("(interval_seconds IS NULL) <> (cron IS NULL)", name="one_timing"),
+        # Every planned moment updates next_due, which is indexed: leave room on the page.
+        {"postgresql_with": {"fillfactor": "80"}},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    shard: Mapped[int] = mapped_column(SmallInteger)
+    next_due: Mapped[datetime]
+    interval_seconds: Mapped[int | None]
+    cron: Mapped[str | None]
+    timezone: Mapped[str]
+    jitter_seconds: Mapped[int]
+    overlap: Mapped[str]
+    catch_up: Mapped[str]
+    start_deadline_seconds: Mapped[int]
+    priority: Mapped[int] = mapped_column(SmallInteger)
+    lane: Mapped[str]
+    job_configuration_id: Mapped[UUID | None] = mapped_column(ForeignKey("job_configurations.id"))
+    partner: Mapped[str | None]
+    browser: Mapped[str | None]
+
+    def timing(self) -> Timing:
+        return Timing(self.id, self.interval_seconds, self.cron, self.timezone, self.jitter_seconds)

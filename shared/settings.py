@@ -1,0 +1,56 @@
+"""The settings that every process has. Each service adds its own in its `settings.py`; all come from the environment."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cryptography.fernet import Fernet
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from `PARAKEET_...`. Required values have no default."""
+
+    model_config = SettingsConfigDict(env_prefix="PARAKEET_", extra="ignore", frozen=True)
+
+    database_url: str = Field(description="PostgreSQL 14 or newer: postgresql+asyncpg://user:password@host/database")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+
+    @field_validator("database_url")
+    @classmethod
+    def _use_asyncpg(cls, url: str) -> str:
+        for plain in ("postgres://", "postgresql://"):
+            if url.startswith(plain):
+                return "postgresql+asyncpg://" + url.removeprefix(plain)
+        if not url.startswith("postgresql+asyncpg://"):
+            raise ValueError("must be a PostgreSQL URL, postgresql://user:password@host:port/database")
+        return url
+
+
+class SecretSettings(BaseSettings):
+    """The keys that encrypt credentials at rest: the first encrypts, all decrypt, so that keys can be rotated."""
+
+    model_config = SettingsConfigDict(env_prefix="PARAKEET_", extra="ignore", frozen=True)
+
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    secret_keys_file: Path | None = None
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(key.strip() for key in value.split(",") if key.strip()) if isinstance(value, str) else value
+
+    def keys(self) -> list[str]:
+        """The Fernet keys in order. Raises ValueError when there is none, or one is not a Fernet key."""
+        found = [key.get_secret_value() for key in self.secret_keys]
+        if not found and self.secret_keys_file is not None:
+            found = self.secret_keys_file.read_text().split()
+        if not found:
+            raise ValueError("set PARAKEET_SECRET_KEYS or PARAKEET_SECRET_KEYS_FILE: credentials are encrypted at rest")
+        for number, key in enumerate(found, 1):
+            try:
+                Fernet(key)
+            except ValueError:
+                raise ValueError(f"secret key {number} is not a Fernet key (32 bytes, URL-safe base64)") from None
+        return found
