@@ -1,0 +1,235 @@
+"""RabbitMQ, 3.10 and 4.x: quorum queues, one for each lane and priority class, behind one direct exchange.
+
+Publishing and consuming have connections of their own, so that a broker that blocks publishers still takes acks.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage, AbstractQueue
+
+from shared.queue import Delivery, Message, PublishFailed, UnreadableMessage
+from shared.queue.message import queue_name
+
+log = structlog.get_logger(__name__)
+
+EXCHANGE = "parakeet"
+DEAD_LETTERS = "parakeet.dead"
+PUBLISH_TIMEOUT_SECONDS = 3
+CONNECT_TIMEOUT_SECONDS = 5
+WATCH_SECONDS = 5
+QUEUE_ARGUMENTS: dict[str, Any] = {
+    "x-queue-type": "quorum",
+    "x-delivery-limit": 20,
+    "x-overflow": "reject-publish",
+    "x-max-length": 200_000,
+    "x-dead-letter-exchange": DEAD_LETTERS,
+}
+# All that a broker or its connection can raise; aio-pika lets those of the layers below it through.
+BROKER_ERRORS = (aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError, asyncio.InvalidStateError)
+
+
+class RabbitQueue:
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._publisher = _Publisher(url)
+        self._subscriptions: list[_RabbitSubscription] = []
+
+    async def publish(self, message: Message) -> None:
+        await self._publisher.publish(message)
+
+    async def subscribe(self, lane: str, prefetch: int, receive: Callable[[Delivery], None]) -> "_RabbitSubscription":
+        subscription = _RabbitSubscription(self._url, lane, prefetch, receive)
+        subscription.start()
+        self._subscriptions.append(subscription)
+        return subscription
+
+    async def depths(self, lanes: list[str]) -> dict[str, int]:
+        return await self._publisher.depths([queue_name(lane, high) for lane in lanes for high in (True, False)])
+
+    async def close(self) -> None:
+        for subscription in self._subscriptions:
+            await subscription.close()
+        await self._publisher.close()
+
+
+async def _connect(url: str, purpose: str) -> AbstractConnection:
+    # The broker's answer is bounded by `timeout`; the heartbeat of 5 s finds a broker that went silent.
+    return await aio_pika.connect(
+        url, timeout=CONNECT_TIMEOUT_SECONDS, heartbeat=5, client_properties={"connection_name": f"parakeet {purpose}"}
+    )
+
+
+async def _declare(channel: AbstractChannel, names: list[str]) -> tuple[AbstractExchange, list[AbstractQueue]]:
+    dead = await channel.declare_exchange(DEAD_LETTERS, aio_pika.ExchangeType.FANOUT, durable=True)
+    await (await channel.declare_queue(DEAD_LETTERS, durable=True)).bind(dead)
+    exchange = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.DIRECT, durable=True)
+    queues = []
+    for name in names:
+        queue = await channel.declare_queue(name, durable=True, arguments=QUEUE_ARGUMENTS)
+        await queue.bind(exchange, routing_key=name)
+        queues.append(queue)
+    return exchange, queues
+
+
+class _Publisher:
+    """One confirming channel. After any doubt it is thrown away, and the next publish begins anew."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._opening = asyncio.Lock()
+        self._connection: AbstractConnection | None = None
+        self._channel: AbstractChannel | None = None
+        self._exchange: AbstractExchange | None = None
+        self._declared: set[str] = set()
+
+    async def publish(self, message: Message) -> None:
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT_SECONDS):
+                exchange = await self._ready(message.queue_name)
+                await exchange.publish(
+                    aio_pika.Message(message.encode(), delivery_mode=aio_pika.DeliveryMode.PERSISTENT),
+                    routing_key=message.queue_name,
+                    mandatory=True,
+                )
+        except aio_pika.exceptions.DeliveryError as error:
+            # Refused (the queue is full) or unroutable (the queue or its binding is gone): declare it again.
+            self._declared.discard(message.queue_name)
+            raise PublishFailed(f"{message.queue_name} did not take the message") from error
+        except BROKER_ERRORS as error:
+            await self.close()
+            raise PublishFailed(f"no confirm: {type(error).__name__}") from error
+
+    async def _ready(self, name: str) -> AbstractExchange:
+        async with self._opening:
+            if self._channel is None or self._channel.is_closed or self._exchange is None:
+                await self._open()
+            assert self._channel is not None and self._exchange is not None
+            if name not in self._declared:
+                await _declare(self._channel, [name])
+                self._declared.add(name)
+            return self._exchange
+
+    async def _open(self) -> None:
+        self._declared.clear()
+        self._connection = await _connect(self._url, "publish")
+        self._channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+        self._exchange, _ = await _declare(self._channel, [])
+
+    async def depths(self, names: list[str]) -> dict[str, int]:
+        found = {}
+        async with asyncio.timeout(PUBLISH_TIMEOUT_SECONDS), await _connect(self._url, "depths") as connection:
+            for name in names:
+                channel = await connection.channel()
+                try:
+                    queue = await channel.declare_queue(name, passive=True)
+                except aio_pika.exceptions.ChannelClosed:
+                    continue  # there is no such queue yet
+                found[name] = queue.declaration_result.message_count or 0
+                await channel.close()
+        return found
+
+    async def close(self) -> None:
+        connection, self._connection, self._channel, self._exchange = self._connection, None, None, None
+        if connection is not None:
+            await _close_quietly(connection)
+
+
+class _RabbitSubscription:
+    """Consumes one lane on its own connection, and begins anew whenever the connection or a queue is lost."""
+
+    def __init__(self, url: str, lane: str, prefetch: int, receive: Callable[[Delivery], None]) -> None:
+        self._url = url
+        self._lane = lane
+        self._prefetch = prefetch
+        self._receive = receive
+        self._consuming: list[tuple[AbstractQueue, str]] = []
+        self._connection: AbstractConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._keep_consuming(), name=f"consume {self._lane}")
+
+    async def _keep_consuming(self) -> None:
+        wait = 0.2
+        while True:
+            try:
+                await self._consume()
+                wait = 0.2
+                await self._watch()
+            except BROKER_ERRORS as error:
+                log.warning("queue_lost", lane=self._lane, error=type(error).__name__, again_in_seconds=wait)
+            await self._drop_connection()
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 5)
+
+    async def _consume(self) -> None:
+        self._connection = await _connect(self._url, f"consume {self._lane}")
+        self._consuming = []
+        for high in (True, False):
+            # A channel for each queue: prefetch then counts for each priority class by itself.
+            channel = await self._connection.channel()
+            await channel.set_qos(prefetch_count=self._prefetch)
+            _, (queue,) = await _declare(channel, [queue_name(self._lane, high)])
+            tag = await queue.consume(lambda incoming, high=high: self._hand_over(incoming, high))  # type: ignore[misc]
+            self._consuming.append((queue, tag))
+
+    async def _watch(self) -> None:
+        """Returns when the connection ended, or a queue was deleted under us (the broker then just stops sending)."""
+        assert self._connection is not None
+        while not self._connection.is_closed:
+            await asyncio.sleep(WATCH_SECONDS)
+            for queue, _ in self._consuming:
+                async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+                    declared = await queue.channel.queue_declare(queue.name, passive=True)
+                if not declared.consumer_count:
+                    raise RuntimeError(f"{queue.name} has no consumer")
+
+    async def _hand_over(self, incoming: AbstractIncomingMessage, high: bool) -> None:
+        async def ack() -> None:
+            try:
+                await incoming.ack()
+            except BROKER_ERRORS:
+                # Normal after a reconnect: the message comes again and finds nothing to claim.
+                log.info("ack_lost", lane=self._lane)
+
+        try:
+            message = Message.decode(incoming.body, self._lane, high)
+        except UnreadableMessage as error:
+            log.error("unreadable_message", lane=self._lane, reason=str(error))
+            await ack()
+            return
+        self._receive(Delivery(message, ack))
+
+    async def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        for queue, tag in self._consuming:
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+                    await queue.cancel(tag)
+            except BROKER_ERRORS:
+                pass  # the connection is gone, and the consumer with it
+        self._consuming = []
+
+    async def close(self) -> None:
+        await self.cancel()
+        await self._drop_connection()
+
+    async def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await _close_quietly(connection)
+
+
+async def _close_quietly(connection: AbstractConnection) -> None:
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+            await connection.close()
+    except BROKER_ERRORS:
+        pass  # it was broken already, which is why it is closed
