@@ -1,0 +1,148 @@
+"""The types of fields that several nouns share, and the strict base of everything that is sent to us."""
+
+import math
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
+from pydantic.types import StringConstraints
+
+from shared.domain.outcome import CATALOGUE, OutcomeClass
+
+MAX_DEPTH = 20
+MAX_URL_LENGTH = 2048
+SLUG_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
+# The ends of PostgreSQL's range matter less than that arithmetic with these never overflows.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _as_utc(moment: datetime) -> datetime:
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie between the years 2000 and 2200") from None
+    if not EARLIEST <= moment <= LATEST:
+        raise ValueError("must lie between the years 2000 and 2200")
+    return moment
+
+
+def _with_z(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _http_url(url: str) -> str:
+    """Messages never repeat the URL: it may hold a password, which is one reason to refuse it."""
+    try:
+        parts = urlsplit(url)
+        port_is_valid = parts.port != 0
+    except ValueError:
+        raise ValueError("is not a valid URL") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("must start with http:// or https://")
+    if not parts.hostname or not port_is_valid:
+        raise ValueError("must name a host")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user name or password")
+    if any(character.isspace() or not character.isprintable() for character in url) or "\\" in url:
+        raise ValueError("must not hold blanks, backslashes or control characters")
+    return url
+
+
+Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
+Moment = Annotated[datetime, PlainSerializer(_with_z, return_type=str)]
+"""A moment in an answer: RFC 3339, UTC, `Z`."""
+SentMoment = Annotated[AwareDatetime, AfterValidator(_as_utc)]
+"""A moment in a request: RFC 3339 with an offset."""
+HttpUrl = Annotated[
+    str, StringConstraints(max_length=MAX_URL_LENGTH, pattern=r"^https?://[^/?#@\s]+"), AfterValidator(_http_url)
+]
+
+
+def require_storable(value: Any, depth: int = 0) -> Any:
+    """Refuse what PostgreSQL's text and jsonb can't hold: NUL, half surrogate pairs, NaN, bottomless nesting."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("must not hold NUL characters")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError("must not hold half of a surrogate pair")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("must hold finite numbers only")
+    elif isinstance(value, int):
+        if abs(value) >= 2**63:
+            raise ValueError("must hold numbers of at most 64 bits")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            require_storable(key, depth)
+            require_storable(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            require_storable(item, depth + 1)
+    return value
+
+
+class Sent(BaseModel):
+    """What a client sends: unknown fields are refused, text is storable, numbers are finite."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+    @model_validator(mode="after")
+    def _storable(self) -> Self:
+        for name in type(self).model_fields:
+            require_storable(getattr(self, name))
+        return self
+
+
+class View(BaseModel):
+    """What we answer. Declared whole, so that a reader of OpenAPI sees that every field is always there."""
+
+    model_config = ConfigDict(
+        populate_by_name=True, from_attributes=True, json_schema_serialization_defaults_required=True
+    )
+
+
+# `class` is a word of Python's, so the field has another name here than in JSON.
+ClassField = Annotated[
+    OutcomeClass, Field(validation_alias=AliasChoices("class", "outcome_class"), serialization_alias="class")
+]
+
+
+class OutcomeView(View):
+    """An outcome as it is seen everywhere."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "code": "credentials_rejected",
+                    "class": "partner_failure",
+                    "success": False,
+                    "message": "The site answered: wrong password.",
+                }
+            ]
+        }
+    )
+
+    code: str = Field(description="A code of the catalogue, see `/outcome-types`.")
+    outcome_class: ClassField = Field(description="Whom it concerns.")
+    success: bool
+    message: str = Field(description="One sentence for the reader.")
+
+
+def outcome_view(code: str, message: str | None, outcome_class: str | None = None) -> OutcomeView:
+    """The stored outcome as it is shown; results keep their class, whatever the catalogue says later."""
+    kind = OutcomeClass(outcome_class) if outcome_class else CATALOGUE[code].outcome_class
+    success = kind in (OutcomeClass.PASSED, OutcomeClass.DEGRADED)
+    return OutcomeView(code=code, outcome_class=kind, success=success, message=message or "")

@@ -1,0 +1,103 @@
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.api.fields import outcome_view
+from services.api.job_results.schemas import (
+    AttemptView,
+    CheckResult,
+    EvidenceLink,
+    ResultSummary,
+    ResultView,
+    StepView,
+)
+from shared.models import Attempt, JobResult
+
+_SUMMARY_FIELDS = [
+    "id",
+    "schedule_id",
+    "origin",
+    "kind",
+    "job_configuration_id",
+    "partner",
+    "browser",
+    "due_at",
+    "executed_at",
+    "duration_seconds",
+    "recorded_at",
+]
+_ATTEMPT_FIELDS = [
+    "number",
+    "started_at",
+    "ended_at",
+    "duration_seconds",
+    "runner",
+    "node",
+    "browser_name",
+    "browser_version",
+    "final_url",
+    "title",
+    "console_errors",
+    "traceback",
+]
+
+
+async def read_result(session: AsyncSession, result_id: UUID) -> ResultView | None:
+    """A result with its checks, steps and attempts; None when there is none of this id (yet)."""
+    result = await session.scalar(select(JobResult).where(JobResult.id == result_id))
+    if result is None:
+        return None
+    attempts = await session.scalars(
+        select(Attempt)
+        .where(Attempt.scheduled_job_id == result_id, Attempt.due_at == result.due_at)
+        .order_by(Attempt.number)
+    )
+    return ResultView(
+        **_summary_fields(result),
+        checks=_checks(result.checks),
+        attempts=[_attempt(attempt) for attempt in attempts],
+    )
+
+
+def result_summary(result: JobResult) -> ResultSummary:
+    return ResultSummary(**_summary_fields(result))
+
+
+def _summary_fields(result: JobResult) -> dict[str, Any]:
+    return {
+        **{name: getattr(result, name) for name in _SUMMARY_FIELDS},
+        "attempt_count": result.attempts,
+        "outcome": outcome_view(result.outcome_code, result.message, result.outcome_class),
+    }
+
+
+def _checks(checks: Sequence[dict[str, Any]]) -> list[CheckResult]:
+    return [
+        CheckResult(
+            check=check["check"],
+            outcome=outcome_view(check["code"], check.get("message"), check.get("class")),
+            duration_seconds=check.get("duration_seconds"),
+            steps=[StepView.model_validate(step) for step in check.get("steps", ())],
+        )
+        for check in checks
+    ]
+
+
+def _attempt(attempt: Attempt) -> AttemptView:
+    return AttemptView(
+        **{name: getattr(attempt, name) for name in _ATTEMPT_FIELDS},
+        outcome=outcome_view(attempt.outcome_code, attempt.message, attempt.outcome_class),
+        checks=_checks(attempt.checks),
+        evidence=[
+            EvidenceLink(
+                name=entry["name"],
+                content_type=entry["content_type"],
+                bytes=entry.get("bytes"),
+                href=f"/api/v1/job-results/{attempt.scheduled_job_id}/evidence/{entry['name']}?attempt={attempt.number}",
+            )
+            for entry in attempt.evidence
+        ],
+    )

@@ -1,0 +1,16 @@
+from pathlib import Path
+from typing import Literal
+
+from shared.settings import SecretSettings, Settings
+
+
+class ApiSettings(Settings, SecretSettings):
+    """What the API needs besides the database and the secret keys."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    auth: Literal["on", "off"] = "on"
+    evidence_dir: Path = Path(".parakeet/evidence")
+    webdriver_url: str | None = None
+    amqp_url: str | None = None
+    redis_url: str | None = None

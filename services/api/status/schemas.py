@@ -1,0 +1,86 @@
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from services.api.fields import ClassField, Moment, OutcomeView, View
+from shared.domain.state import State
+
+
+class RecentResult(View):
+    """One bar of the small history of a check."""
+
+    id: UUID
+    due_at: Moment
+    outcome_class: ClassField
+    code: str
+    duration_seconds: float | None
+
+
+class LastResult(View):
+    """The newest result that ran, or the newest of all when none did."""
+
+    id: UUID
+    outcome: OutcomeView
+    due_at: Moment
+    executed_at: Moment | None
+    duration_seconds: float | None
+
+
+class CheckStatus(View):
+    """The state of one check of one partner in one browser."""
+
+    browser: str
+    icon: str = Field(description="The browser's icon.")
+    check: str
+    state: State
+    since: Moment | None = Field(description="Since when it is in this state; null before the first judgement.")
+    failures_in_a_row: int
+    last_result: LastResult | None
+    next_due: Moment | None = Field(description="Null while paused, disabled or inactive.")
+    job_configuration_ids: list[UUID]
+    paused: bool = Field(description="True when every job configuration of this check is paused.")
+    paused_reason: str | None
+    paused_until: Moment | None
+    recent: list[RecentResult] = Field(description="The last 30 results, newest first.")
+
+
+class PartnerStatus(View):
+    code: str
+    name: str
+    active: bool
+    inactive_reason: str | None
+    tags: list[str]
+    state: State = Field(description="The worst state of its checks.")
+    checks: list[CheckStatus]
+
+
+class StatusTotals(View):
+    """How many partners there are, and how many checks are in each state."""
+
+    partners: int
+    checks: int
+    working: int
+    degraded: int
+    failing: int
+    unknown: int
+    paused: int
+
+
+class InfrastructureSummary(View):
+    """Whether it may be us. The whole picture is at `/infrastructure`."""
+
+    state: Literal["working", "failing"] = Field(
+        description="Failing when no scheduler or no runner is alive, or something is overdue by over 30 s."
+    )
+    schedulers_alive: int
+    runners_alive: int
+    overdue: int = Field(description="Scheduled jobs that are due and not dispatched.")
+    failures_last_hour: int = Field(description="Results of the last hour that are infrastructure failures.")
+
+
+class StatusView(View):
+    as_of: Moment
+    totals: StatusTotals
+    infrastructure: InfrastructureSummary
+    partners: list[PartnerStatus]
