@@ -34,7 +34,7 @@ def free_port() -> int:
     So no connection takes the port between this look and the server's bind, nor while a server is being restarted.
     """
     for _ in range(200):
-        port = random.randint(15000, 32000)  # noqa: S311 - no secret
+        port = random.randint(15000, 32000)
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             try:
                 probe.bind((LOOPBACK, port))

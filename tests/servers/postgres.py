@@ -1,0 +1,86 @@
+"""PostgreSQL for tests: databases are cloned from a template that the real migrations built."""
+
+import asyncio
+import os
+import uuid
+from pathlib import Path
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+
+from services.embedded.postgres import Postgres
+from tests.servers.process import ROOT
+
+TEMPLATE = "migrated"
+_MIGRATIONS_SETTING = "PARAKEET_DATABASE_URL"
+
+
+def migrate(database_url: str) -> None:
+    """`alembic upgrade head` in this process. Not to be called from a running event loop."""
+    former = os.environ.get(_MIGRATIONS_SETTING)
+    os.environ[_MIGRATIONS_SETTING] = database_url
+    try:
+        command.upgrade(alembic_config(), "head")
+    finally:
+        if former is None:
+            del os.environ[_MIGRATIONS_SETTING]
+        else:
+            os.environ[_MIGRATIONS_SETTING] = former
+
+
+def alembic_config() -> Config:
+    return Config(str(ROOT / "alembic.ini"))
+
+
+class PostgresServer(Postgres):
+    """The wheel's PostgreSQL 18, or another through `binaries`. The port survives `kill` and `restart`."""
+
+    def __init__(self, folder: Path, *, binaries: Path | None = None) -> None:
+        super().__init__(
+            folder,
+            binaries=binaries,
+            options={
+                "max_connections": "300",
+                # Commits survive a killed server without these; only a power cut would show the difference.
+                "fsync": "off",
+                "full_page_writes": "off",
+            },
+        )
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+
+    async def create_database(self, *, empty: bool = False) -> str:
+        """The URL of a new database with every migration applied, or with nothing in it."""
+        name = f"test_{uuid.uuid4().hex}"
+        if not empty and not await self._exists(TEMPLATE):
+            await self._build_template()
+        await self.execute(f'CREATE DATABASE "{name}" TEMPLATE {"template0" if empty else TEMPLATE} STRATEGY FILE_COPY')
+        return self.url(name)
+
+    async def drop_database(self, url: str) -> None:
+        """Also with connections open: those are ended."""
+        await self.execute(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
+
+    async def execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.url().replace("+asyncpg", ""))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def _exists(self, database: str) -> bool:
+        connection = await asyncpg.connect(self.url().replace("+asyncpg", ""))
+        try:
+            return bool(await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database))
+        finally:
+            await connection.close()
+
+    async def _build_template(self) -> None:
+        """Under another name until it is complete, so that a failed migration leaves no half-made template."""
+        await self.execute("DROP DATABASE IF EXISTS migrating WITH (FORCE)")
+        await self.execute("CREATE DATABASE migrating TEMPLATE template0")
+        await asyncio.to_thread(migrate, self.url("migrating"))
+        await self.execute(f"ALTER DATABASE migrating RENAME TO {TEMPLATE}")
