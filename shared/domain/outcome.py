@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.domain.evidence import Facts, Fault, LoginFinding, TimedOut
+
 
 class OutcomeClass(StrEnum):
     PASSED = "passed"
@@ -110,3 +112,126 @@ def overall(outcomes: Iterable[Outcome]) -> Outcome:
     if not ranked:
         return Outcome("internal_error", "No check ran.")
     return ranked[0]
+
+
+_FAULTS: dict[Fault, tuple[str, str]] = {
+    Fault.WEBDRIVER_SILENT: ("grid_unreachable", "Selenium Grid (or the browser driver) does not answer"),
+    Fault.SESSION_REFUSED: ("session_not_created", "The browser could not be started"),
+    Fault.QUEUE_TIMED_OUT: ("session_queue_timeout", "No browser slot became free in time"),
+    Fault.BROWSER_NOT_OFFERED: ("no_matching_browser", "No node offers this browser"),
+    Fault.THREADS_EXHAUSTED: ("native_thread_exhausted", "The Grid can start no more threads and must be restarted"),
+    Fault.RESOURCES_EXHAUSTED: ("out_of_resources", "Memory, disk or processes ran out on our side"),
+    Fault.BROWSER_GONE: ("browser_crashed", "The browser died during the check"),
+    Fault.NODE_GONE: ("node_lost", "The node that ran the browser went away during the check"),
+    Fault.SESSION_UNKNOWN: ("session_expired", "The Grid ended the browser session during the check"),
+    Fault.UNEXPECTED_ERROR: ("internal_error", "An error of Parakeet's own"),
+}
+
+_NET_ERRORS: tuple[tuple[str, str, str], ...] = (
+    # code prefix, outcome, what the site did
+    ("ERR_NAME_", "dns_error", "{site} could not be resolved"),
+    ("ERR_DNS_", "dns_error", "{site} could not be resolved"),
+    ("ERR_CONNECTION_REFUSED", "connection_refused", "{site} refused the connection"),
+    ("ERR_CONNECTION_TIMED_OUT", "connection_timeout", "{site} did not accept a connection in time"),
+    ("ERR_TIMED_OUT", "connection_timeout", "{site} did not accept a connection in time"),
+    ("ERR_ADDRESS_UNREACHABLE", "connection_timeout", "{site} cannot be reached"),
+    ("ERR_CERT_", "tls_error", "The certificate of {site} is not acceptable"),
+    ("ERR_SSL_", "tls_error", "The encryption of {site} is not acceptable"),
+    ("ERR_BAD_SSL_", "tls_error", "The encryption of {site} is not acceptable"),
+    ("ERR_TOO_MANY_REDIRECTS", "sso_loop", "{site} redirects in a circle"),
+    ("ERR_INTERNET_DISCONNECTED", "network_unreachable", "The browser has no network"),
+    ("ERR_NETWORK_", "network_unreachable", "The network of the browser failed"),
+    ("ERR_PROXY_", "network_unreachable", "The proxy of the browser failed"),
+    ("ERR_TUNNEL_", "network_unreachable", "The proxy of the browser failed"),
+    ("ERR_INSUFFICIENT_RESOURCES", "out_of_resources", "The browser ran out of resources"),
+    ("ERR_OUT_OF_MEMORY", "out_of_resources", "The browser ran out of memory"),
+    ("", "connection_refused", "{site} broke the connection"),
+)
+
+_TIMED_OUT: dict[TimedOut, tuple[str, str]] = {
+    TimedOut.CONNECTION: ("connection_timeout", "{site} did not accept a connection within {seconds:.0f} s."),
+    TimedOut.PAGE: ("page_timeout", "A page of {site} did not finish loading within {seconds:.0f} s."),
+    TimedOut.CHECK: ("check_timeout", "The check did not finish within its {limit:g} s."),
+}
+
+CODES_THE_NETWORK_MAY_CAUSE = frozenset(
+    {"dns_error", "connection_refused", "connection_timeout", "tls_error", "page_timeout", "check_timeout"}
+)
+
+
+def classify(facts: Facts) -> Outcome:
+    """The judgement on one check. Pure.
+
+    The order is the rule: a fault of ours outweighs everything (also a nominal success), then what the site said to the
+    log-in, then why there was nothing to log in to. What the network may have caused is not the partner's fault when our
+    own control page fails as well.
+    """
+    if facts.fault is not None:
+        code, words = _FAULTS[facts.fault]
+        return Outcome(code, f"{words}: {facts.detail}" if facts.detail else f"{words}.")
+    outcome = _judge_dialog(facts) or _judge_network(facts) or _judge_login(facts) or _judge_status(facts)
+    if outcome is None:
+        return _judge_unconfirmed(facts)
+    if facts.control_page_failed and outcome.code in CODES_THE_NETWORK_MAY_CAUSE:
+        return Outcome("network_unreachable", f"Our own control page fails as well. First seen: {outcome.message}")
+    return outcome
+
+
+def _judge_dialog(facts: Facts) -> Outcome | None:
+    if facts.dialog is None or facts.login in (LoginFinding.IN, LoginFinding.REFUSED):
+        return None
+    return Outcome("unexpected_dialog", f"A dialog of {facts.site} got in the way: “{facts.dialog}”.")
+
+
+def _judge_network(facts: Facts) -> Outcome | None:
+    if facts.login is LoginFinding.REFUSED:
+        return None
+    if facts.net_error is not None:
+        code, words = next((code, words) for prefix, code, words in _NET_ERRORS if facts.net_error.startswith(prefix))
+        return Outcome(code, f"{words.format(site=facts.site)} ({facts.net_error}).")
+    if facts.timed_out is not None:
+        code, words = _TIMED_OUT[facts.timed_out]
+        message = words.format(site=facts.site, seconds=facts.duration_seconds, limit=facts.timeout_seconds)
+        return Outcome(code, f"{message} {facts.detail}".rstrip())
+    return None
+
+
+def _judge_login(facts: Facts) -> Outcome | None:
+    said = f"The site says: “{facts.said}”" if facts.said else ""
+    match facts.login:
+        case LoginFinding.IN if facts.slow_after_seconds and facts.duration_seconds > facts.slow_after_seconds:
+            took = f"It works, but took {facts.duration_seconds:.1f} s"
+            return Outcome("slow", f"{took} (warning limit {facts.slow_after_seconds:g} s).")
+        case LoginFinding.IN:
+            return Outcome("success", f"Logged in at {facts.site} in {facts.duration_seconds:.1f} s.")
+        case LoginFinding.REFUSED:
+            answered = f"{facts.site} answered {facts.http_status} to the log-in."
+            return Outcome("credentials_rejected", said or answered)
+        case LoginFinding.SECOND_FACTOR_REFUSED:
+            return Outcome("mfa_rejected", said or f"{facts.site} refused the second factor.")
+        case LoginFinding.CAPTCHA:
+            return Outcome("captcha_or_bot_wall", said or f"{facts.site} asks for proof of being human.")
+        case LoginFinding.SESSION_LOST:
+            return Outcome("session_not_kept", f"{facts.site} let us in, but asked to log in again right after.")
+        case LoginFinding.NO_CREDENTIALS:
+            return Outcome(
+                "login_not_confirmed", "No credentials are stored for this partner, so nothing was submitted."
+            )
+    return None
+
+
+def _judge_status(facts: Facts) -> Outcome | None:
+    if facts.http_status is None or facts.http_status < 400:
+        return None
+    code = "http_5xx" if facts.http_status >= 500 else "http_4xx"
+    return Outcome(code, f"{facts.site} answered {facts.http_status}.")
+
+
+def _judge_unconfirmed(facts: Facts) -> Outcome:
+    if facts.login is LoginFinding.FORM_NOT_FOUND:
+        return Outcome("login_form_not_found", f"No log-in form appeared at {facts.site}. {facts.detail}".rstrip())
+    if facts.login is LoginFinding.UNCONFIRMED:
+        words = "Submitted, but neither in nor told why."
+        said = f"The site says: “{facts.said}”" if facts.said else ""
+        return Outcome("login_not_confirmed", " ".join(part for part in (words, facts.detail, said) if part))
+    return Outcome("internal_error", "The check ended without a finding.")

@@ -1,0 +1,60 @@
+"""Takes secrets out of everything that leaves an attempt: messages, step details, page source, URLs, tracebacks."""
+
+import html
+import json
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+from services.runner.browser.attempt import Credentials
+
+MASK = "***"
+
+_SECRET_NAME = (
+    r"[\w.\-\[\]%]*(?:token|code|passw(?:or)?d|pwd|secret|key|signature|sig|auth|assertion|samlresponse|ticket"
+    r"|session|sid)"
+)
+_IN_QUERY = re.compile(rf"(?i)(?<=[?&;#])({_SECRET_NAME}=)[^&\s\"'<>#]+")
+_IN_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.\-]*://)[^/\s\"'<>@]+@")
+_NAMED_FIELD = re.compile(rf"(?i)<input\b[^>]*\b(?:name|id)\s*=\s*[\"']?{_SECRET_NAME}[\"'\s>][^>]*>")
+_PASSWORD_FIELD = re.compile(r"(?i)<input\b[^>]*\btype\s*=\s*[\"']?password\b[^>]*>")
+_FIELD_VALUE = re.compile(r"(?i)(\bvalue\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s>]+)")
+
+
+class Mask:
+    """Replaces the secrets of one attempt by ***, in the clear and as URLs, HTML and JSON spell them."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        spellings = sorted({form for secret in secrets if secret for form in _spellings(secret)}, key=len, reverse=True)
+        self._secrets = re.compile("|".join(re.escape(form) for form in spellings)) if spellings else None
+
+    @classmethod
+    def of(cls, credentials: Credentials | None) -> "Mask":
+        """A user name that is an ordinary word is no secret: masking "user" would garble what the site says."""
+        if credentials is None:
+            return cls(())
+        username = credentials.username if re.search(r"[^A-Za-z]", credentials.username) else ""
+        return cls((credentials.password, credentials.totp_secret or "", username))
+
+    def text(self, text: str) -> str:
+        masked = self._secrets.sub(MASK, text) if self._secrets else text
+        masked = _IN_USERINFO.sub(rf"\1{MASK}@", masked)
+        return _IN_QUERY.sub(rf"\1{MASK}", masked)
+
+    def source(self, page_source: str) -> str:
+        """As `text`, and without the values of password fields and of fields that hold tokens."""
+        for field in (_PASSWORD_FIELD, _NAMED_FIELD):
+            page_source = field.sub(lambda match: _FIELD_VALUE.sub(rf'\1"{MASK}"', match.group()), page_source)
+        return self.text(page_source)
+
+
+def _spellings(secret: str) -> set[str]:
+    percent = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    lower_percent = {re.sub(r"%[0-9A-F]{2}", lambda match: match.group().lower(), form) for form in percent}
+    escaped = html.escape(secret)
+    entities = {escaped, html.escape(secret, quote=False)}
+    entities |= {escaped.replace("&#x27;", other) for other in ("&#39;", "&#039;", "&apos;", "'")}
+    quoted = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    quoted |= {form.replace("/", "\\/") for form in quoted}
+    quoted |= {form.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026") for form in quoted}
+    return {secret} | percent | lower_percent | entities | quoted

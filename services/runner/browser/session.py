@@ -1,0 +1,261 @@
+"""One fresh WebDriver session per attempt: got, given back, and never left behind."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import aiohttp
+from selenium.webdriver import Remote
+from selenium.webdriver.common.options import ArgOptions
+
+from services.runner.browser.attempt import BrowserTask, Session
+from services.runner.browser.connection import DeadlineConnection, split_userinfo
+from services.runner.browser.devtools import DevTools, devtools_address
+from services.runner.browser.failures import AcquireFailed, fault_while_acquiring
+from services.runner.browser.grid_status import GridStatus, read_status
+from services.runner.browser.settings import BrowserSettings
+from shared.domain.evidence import Fault
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_MARKER = "pk:attempt"
+_CHROMIUM_OPTIONS = {
+    "chrome": "goog:chromeOptions",
+    "chromium": "goog:chromeOptions",
+    "MicrosoftEdge": "ms:edgeOptions",
+}
+_LATE_CREATION_SECONDS = 60.0
+_late_creations: set[asyncio.Task[None]] = set()
+
+
+class _Capabilities(ArgOptions):
+    """Selenium's options object around capabilities that are already complete."""
+
+    def __init__(self, capabilities: dict[str, Any]) -> None:
+        super().__init__()
+        self._complete = capabilities
+
+    def to_capabilities(self) -> dict[str, Any]:
+        return self._complete
+
+    @property
+    def default_capabilities(self) -> dict[str, Any]:
+        return {}
+
+
+class Browser:
+    """A session that exists, the one thread that may send it commands, and its DevTools socket if it has one."""
+
+    def __init__(
+        self, driver: Remote, connection: DeadlineConnection, thread: ThreadPoolExecutor, http: aiohttp.ClientSession
+    ) -> None:
+        self.driver = driver
+        self.connection = connection
+        self.devtools: DevTools | None = None
+        self.session = Session(str(driver.session_id), "", "", "", None)
+        self._thread = thread
+        self.http = http
+        self._busy: asyncio.Future[Any] | None = None
+
+    def start(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Runs blocking work in the attempt's thread; the future survives the cancellation of who awaits it."""
+        running = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        self._busy = running
+        return running
+
+    async def close(self, settings: BrowserSettings) -> bool:
+        """Ends session, thread and sockets, whatever state they are in; False if the session may be left behind."""
+        if self._busy is not None and not self._busy.done():
+            self.connection.abort()
+            if self.devtools is not None:
+                await self.devtools.close_browser(min(3.0, settings.cleanup_seconds))
+            await asyncio.wait([self._busy], timeout=settings.cleanup_seconds)
+        gone = await _delete(self.http, settings, self.session.id)
+        if not gone and self.devtools is not None:
+            await self.devtools.close_browser(min(3.0, settings.cleanup_seconds))
+            gone = await _delete(self.http, settings, self.session.id)
+        if self.devtools is not None:
+            await self.devtools.close()
+        self.connection.abort()
+        self.connection.close()
+        self._thread.shutdown(wait=False)
+        await self.http.close()
+        if not gone:
+            _log.error("a browser session could not be closed", extra={"node": self.session.node})
+        return gone
+
+
+async def acquire(task: BrowserTask, settings: BrowserSettings) -> Browser:
+    """A new session within `acquire_seconds`. Raises AcquireFailed; leaves nothing behind when cancelled."""
+    http = aiohttp.ClientSession(trust_env=False)
+    marker = uuid.uuid4().hex
+    capabilities = _complete(task.capabilities, settings, marker)
+    # The thread outlasts our patience, so that a creation that completes too late is seen, and undone.
+    deadline = time.monotonic() + settings.acquire_seconds + _LATE_CREATION_SECONDS
+    connection = DeadlineConnection(settings.webdriver_url, deadline)
+    thread = ThreadPoolExecutor(1, thread_name_prefix="browser")
+    creation = asyncio.get_running_loop().run_in_executor(
+        thread, lambda: Remote(command_executor=connection, options=_Capabilities(capabilities))
+    )
+    try:
+        done, _ = await asyncio.wait([creation], timeout=settings.acquire_seconds)
+        if not done:
+            raise await _why_not_in_time(http, settings, capabilities)
+        browser = Browser(creation.result(), connection, thread, http)
+    except AcquireFailed:
+        await finish_undisturbed(_abandon(creation, connection, thread, http, settings, marker))
+        raise
+    except asyncio.CancelledError:
+        await finish_undisturbed(_abandon(creation, connection, thread, http, settings, marker))
+        raise
+    except Exception as error:
+        failure = await _refined(fault_while_acquiring(error), http, settings, capabilities)
+        await _abandon(creation, connection, thread, http, settings, marker)
+        raise failure from error
+    try:
+        await _get_to_know(browser, settings)
+    except BaseException:
+        await finish_undisturbed(browser.close(settings))
+        raise
+    return browser
+
+
+async def _get_to_know(browser: Browser, settings: BrowserSettings) -> None:
+    capabilities = browser.driver.caps
+    node = None
+    if "se:cdp" in capabilities or "se:webDriverExecutable" in capabilities:
+        status = await read_status(browser.http, settings.webdriver_url)
+        node = status.node_of(browser.session.id) if status else None
+    browser.session = Session(
+        browser.session.id,
+        split_userinfo(settings.webdriver_url)[0],
+        str(capabilities.get("browserName", "")),
+        str(capabilities.get("browserVersion", "")),
+        node,
+    )
+    try:
+        address = await devtools_address(browser.http, capabilities, settings.webdriver_url)
+        if address is not None:
+            browser.devtools = await DevTools.open(browser.http, address)
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError) as error:
+        _log.warning("no DevTools socket: %s", type(error).__name__)
+
+
+def _complete(wanted: Mapping[str, Any], settings: BrowserSettings, marker: str) -> dict[str, Any]:
+    capabilities = {"pageLoadStrategy": "eager", "acceptInsecureCerts": False, **wanted, _MARKER: marker}
+    vendor = _CHROMIUM_OPTIONS.get(str(wanted.get("browserName")))
+    if vendor is not None:
+        options = dict(wanted.get(vendor, {}))
+        sandbox = ("--no-sandbox",) if settings.no_sandbox else ()
+        options["args"] = [*settings.browser_arguments, *sandbox, *options.get("args", ())]
+        if settings.browser_binary is not None:
+            options.setdefault("binary", settings.browser_binary)
+        capabilities[vendor] = options
+    return capabilities
+
+
+async def _why_not_in_time(
+    http: aiohttp.ClientSession, settings: BrowserSettings, capabilities: Mapping[str, Any]
+) -> AcquireFailed:
+    waited = f"no session within {settings.acquire_seconds:g} s"
+    status = await read_status(http, settings.webdriver_url)
+    if status is None:
+        return AcquireFailed(Fault.WEBDRIVER_SILENT, f"{waited}, and no answer to /status")
+    return _judge_wait(status, capabilities, waited)
+
+
+async def _refined(
+    failure: AcquireFailed, http: aiohttp.ClientSession, settings: BrowserSettings, capabilities: Mapping[str, Any]
+) -> AcquireFailed:
+    """The Grid says "timed out" also when nobody offers the browser, or when the browser does not start."""
+    if failure.fault is not Fault.QUEUE_TIMED_OUT:
+        return failure
+    status = await read_status(http, settings.webdriver_url)
+    return failure if status is None else _judge_wait(status, capabilities, failure.detail)
+
+
+def _judge_wait(status: GridStatus, capabilities: Mapping[str, Any], waited: str) -> AcquireFailed:
+    if not status.is_grid:
+        return AcquireFailed(Fault.SESSION_REFUSED, f"{waited}; the driver is up, the browser did not start")
+    if not status.offers(capabilities):
+        return AcquireFailed(Fault.BROWSER_NOT_OFFERED, f"{waited}; asked for {capabilities.get('browserName')!r}")
+    if status.has_free_slot(capabilities):
+        return AcquireFailed(Fault.SESSION_REFUSED, f"{waited}, although a slot is free")
+    return AcquireFailed(Fault.QUEUE_TIMED_OUT, f"{waited}; all slots are busy")
+
+
+async def _abandon(
+    creation: asyncio.Future[Remote],
+    connection: DeadlineConnection,
+    thread: ThreadPoolExecutor,
+    http: aiohttp.ClientSession,
+    settings: BrowserSettings,
+    marker: str,
+) -> None:
+    """Gives up a creation that may still complete.
+
+    A Grid drops a request, or stops its session, when the client hangs up. A plain driver does not: it starts the
+    browser anyway, and only its answer tells the id; so we wait for that, in the background if need be.
+    """
+    status = None if creation.done() else await read_status(http, settings.webdriver_url)
+    if status is None or status.is_grid:
+        connection.abort()
+    done, _ = await asyncio.wait([creation], timeout=settings.cleanup_seconds)
+    if done:
+        await _undo(creation, connection, thread, http, settings)
+    else:
+        late = asyncio.create_task(_undo(creation, connection, thread, http, settings))
+        _late_creations.add(late)
+        late.add_done_callback(_late_creations.discard)
+        return
+    if status is not None and status.is_grid:
+        async with aiohttp.ClientSession(trust_env=False) as fresh:
+            status = await read_status(fresh, settings.webdriver_url)
+            left = status.session_marked(_MARKER, marker) if status else None
+            if left is not None:
+                await _delete(fresh, settings, left)
+
+
+async def _undo(
+    creation: asyncio.Future[Remote],
+    connection: DeadlineConnection,
+    thread: ThreadPoolExecutor,
+    http: aiohttp.ClientSession,
+    settings: BrowserSettings,
+) -> None:
+    await asyncio.wait([creation])
+    if creation.exception() is None:
+        await _delete(http, settings, str(creation.result().session_id))
+    connection.close()
+    thread.shutdown(wait=False)
+    await http.close()
+
+
+async def _delete(http: aiohttp.ClientSession, settings: BrowserSettings, session_id: str) -> bool:
+    """True when the session is gone: ended now, or not known any more."""
+    bare, headers = split_userinfo(settings.webdriver_url)
+    timeout = aiohttp.ClientTimeout(total=settings.cleanup_seconds)
+    try:
+        async with http.delete(f"{bare}/session/{session_id}", headers=headers, timeout=timeout) as answer:
+            return answer.status in (200, 404)
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return False
+
+
+async def finish_undisturbed(cleanup: Awaitable[object]) -> None:
+    """Awaits a clean-up to its end, also when cancelled once more meanwhile."""
+    running = asyncio.ensure_future(cleanup)
+    cancelled = False
+    while not running.done():
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            cancelled = True
+    running.result()
+    if cancelled:
+        raise asyncio.CancelledError
