@@ -55,6 +55,7 @@ class DeadlineConnection(RemoteConnection):
         config = ClientConfig(remote_server_addr=self._address, keep_alive=False)
         super().__init__(client_config=config, ignore_proxy=True)
         self.deadline = deadline
+        self.stuck = False  # the driver still works on a command that got no answer
         self._headers = {
             "Accept": "application/json",
             "Content-Type": "application/json; charset=utf-8",
@@ -109,6 +110,7 @@ class DeadlineConnection(RemoteConnection):
             self.close()
             if self._aborted:
                 raise Aborted("the command was aborted") from error
+            self.stuck = True
             if isinstance(error, TimeoutError) and self._left() <= 0.01:
                 raise DeadlineOver("no answer before the deadline") from error
             raise Unreachable(f"{self._parts.netloc}: {error or type(error).__name__}") from error

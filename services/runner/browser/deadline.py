@@ -30,7 +30,9 @@ async def run_until_deadline(
     if not done:
         browser.connection.abort()
         await asyncio.wait([running], timeout=settings.cleanup_seconds)
-        facts = page.facts(timed_out=page.waits_for() if page.loading else TimedOut.CHECK)
+        waited_for = page.waits_for()
+        # Between pages the work ends by itself; what is still stuck is stuck in a page.
+        facts = page.facts(timed_out=TimedOut.PAGE if waited_for is TimedOut.CHECK else waited_for)
     else:
         facts = running.result()
     if facts.timed_out is not None:

@@ -104,7 +104,7 @@ def facts_of(error: BaseException, node: str | None) -> dict[str, Any]:
         case Unreachable():
             return {"fault": Fault.WEBDRIVER_SILENT, "detail": detail}
         case DeadlineOver() | Aborted():
-            return {"timed_out": TimedOut.CHECK}
+            return {"timed_out": TimedOut.PAGE}  # the page holds the driver back
     net_error = net_error_in(str(error)) if isinstance(error, WebDriverException) else None
     if net_error is not None:
         return {"net_error": net_error}

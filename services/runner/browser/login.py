@@ -78,10 +78,10 @@ def _submit_and_judge(page: Page, form: LoginForm, credentials: Credentials, ent
     with page.step("submit") as detail:
         detail.append(submit(page, password))
     with page.step("see what happens") as detail:
-        verdict = _Verdict(page, before, password, sent, name_first)
-        found = page.poll(verdict.look, wait)
+        verdict = _Verdict(page, before, password, sent, name_first, wait)
+        found = page.poll(verdict.look, page.clock.left())
         detail.append("the form is gone" if found is LoginFinding.IN else "")
-    if found is None:
+    if found is None or found is LoginFinding.UNCONFIRMED:
         kept_waiting = f"The form still stands after {wait:g} s."
         return page.facts(login=LoginFinding.UNCONFIRMED, said=verdict.new_notice(), detail=kept_waiting)
     if isinstance(found, Facts):
@@ -115,7 +115,10 @@ def _password_or_refusal(page: Page, before: PageState) -> LoginForm | str | Non
 class _Verdict:
     """Looks at the page after the submit until it is clear what the site made of it."""
 
-    def __init__(self, page: Page, before: PageState, password: WebElement, sent: int, name_first: bool) -> None:
+    def __init__(
+        self, page: Page, before: PageState, password: WebElement, sent: int, name_first: bool, wait: float
+    ) -> None:
+        self._wait = wait
         self._page = page
         self._before = before
         self._password = password
@@ -123,12 +126,13 @@ class _Verdict:
         self._name_first = name_first
         self._quiet_looks = 0
         self._pressed_enter = False
-        self._since = page.clock.elapsed()
+        self._since = self._quiet_since = page.clock.elapsed()
         self._state = before
 
     def look(self) -> Facts | LoginFinding | None:
-        """Facts when the site refused or failed; None while nothing is clear; IN, to be confirmed, when it left."""
-        page = self._page
+        """Facts when the site refused or failed; None while nothing is clear; IN, to be confirmed, when it left;
+        UNCONFIRMED when the site has been quiet for `wait` seconds."""
+        page, looked_at = self._page, self._page.clock.elapsed()
         try:
             form = form_in_document(page)
         except (NoSuchFrameException, NoSuchWindowException):
@@ -153,7 +157,10 @@ class _Verdict:
             return LoginFinding.IN
         if shown:
             self._press_enter_if_nothing_happened()
-        return None
+        now = page.clock.elapsed()
+        if self._pending() or now - looked_at > 1.0:  # the driver holds our look back while a page loads
+            self._quiet_since = now
+        return LoginFinding.UNCONFIRMED if now - self._quiet_since >= self._wait else None
 
     def new_notice(self) -> str | None:
         return next((notice for notice in self._state.notices if notice not in self._before.notices), None)
@@ -163,7 +170,11 @@ class _Verdict:
 
     def _pending(self) -> bool:
         since = self._page.exchanges()[self._sent :]
-        return any(not exchange.ended and (exchange.main_document or exchange.background) for exchange in since)
+        latest = max((index for index, exchange in enumerate(since) if exchange.main_document), default=0)
+        # Of what an earlier document had under way, the end is not always told.
+        return any(
+            not exchange.ended and (exchange.main_document or exchange.background) for exchange in since[latest:]
+        )
 
     def _refusing_status(self, state: PageState) -> int | None:
         if state.status in _SAYS_NO:

@@ -20,6 +20,7 @@ _FIND = Path(__file__).with_name("login_form.js").read_text("utf-8")
 _ACCEPT_CONSENT = Path(__file__).with_name("consent.js").read_text("utf-8")
 _MOST_FRAMES = 6
 _MOST_OPENERS = 2
+_BEFORE_OPENING_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,9 @@ def find_form(page: Page, seconds: float) -> LoginForm | None:
 
     The driver is left in the frame that holds the form.
     """
+    until = page.clock.elapsed() + seconds
     for _ in range(_MOST_OPENERS):
-        form = page.poll(lambda: visible_form(page), seconds / _MOST_OPENERS)
+        form = page.poll(lambda: visible_form(page), min(seconds / 2, _BEFORE_OPENING_SECONDS))
         if form is not None:
             return form
         openers = [candidate for candidate in _candidates(page) if candidate.opener is not None]
@@ -48,7 +50,7 @@ def find_form(page: Page, seconds: float) -> LoginForm | None:
             continue
         with page.step("open the log-in"), page.waiting_for_page():
             _click(page, openers[0].opener)
-    return page.poll(lambda: visible_form(page), 0)
+    return page.poll(lambda: visible_form(page), max(until - page.clock.elapsed(), 0.0))
 
 
 def visible_form(page: Page) -> LoginForm | None:

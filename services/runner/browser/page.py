@@ -127,15 +127,16 @@ class Page:
 
     def check_time(self) -> None:
         if self.clock.left() <= 0:
-            raise PageTrouble(timed_out=self.waits_for() if self.loading else TimedOut.CHECK)
+            raise PageTrouble(timed_out=self.waits_for())
 
     def waits_for(self) -> TimedOut:
-        """A main document whose request never got onto a connection waits for the connection."""
+        """What is under way. A document whose request never got onto a connection waits for the connection."""
         documents = [exchange for exchange in self.exchanges() if exchange.main_document]
-        # A stopped load is marked as failed by our own stop.
-        if documents and not documents[-1].sent and documents[-1].error in (None, "ERR_ABORTED"):
+        # A load that we stopped ends with an error of its own.
+        pending = bool(documents) and (not documents[-1].ended or documents[-1].error == "ERR_ABORTED")
+        if pending and not documents[-1].sent:
             return TimedOut.CONNECTION
-        return TimedOut.PAGE
+        return TimedOut.PAGE if pending or self.loading else TimedOut.CHECK
 
     def exchanges(self) -> list[Exchange]:
         return list(self._devtools.exchanges) if self._devtools is not None else []

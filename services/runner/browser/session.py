@@ -70,11 +70,14 @@ class Browser:
 
     async def close(self, settings: BrowserSettings) -> bool:
         """Ends session, thread and sockets, whatever state they are in; False if the session may be left behind."""
-        if self._busy is not None and not self._busy.done():
+        busy = self._busy if self._busy is not None and not self._busy.done() else None
+        if busy is not None or self.connection.stuck:
             self.connection.abort()
+            # A driver queues our DELETE behind the command it works on, until the browser closes.
             if self.devtools is not None:
                 await self.devtools.close_browser(min(3.0, settings.cleanup_seconds))
-            await asyncio.wait([self._busy], timeout=settings.cleanup_seconds)
+        if busy is not None:
+            await asyncio.wait([busy], timeout=settings.cleanup_seconds)
         gone = await _delete(self.http, settings, self.session.id)
         if not gone and self.devtools is not None:
             await self.devtools.close_browser(min(3.0, settings.cleanup_seconds))
