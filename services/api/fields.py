@@ -2,7 +2,7 @@
 
 import math
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -13,7 +13,9 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
-    model_validator,
+    SecretStr,
+    WithJsonSchema,
+    field_validator,
 )
 from pydantic.types import StringConstraints
 
@@ -26,7 +28,7 @@ SLUG_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
-def _as_utc(moment: datetime) -> datetime:
+def as_utc(moment: datetime) -> datetime:
     try:
         moment = moment.astimezone(UTC)
     except OverflowError:
@@ -59,9 +61,13 @@ def _http_url(url: str) -> str:
 
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
-Moment = Annotated[datetime, PlainSerializer(_with_z, return_type=str)]
+Moment = Annotated[
+    datetime,
+    PlainSerializer(_with_z, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
 """A moment in an answer: RFC 3339, UTC, `Z`."""
-SentMoment = Annotated[AwareDatetime, AfterValidator(_as_utc)]
+SentMoment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(as_utc)]
 """A moment in a request: RFC 3339 with an offset."""
 HttpUrl = Annotated[
     str, StringConstraints(max_length=MAX_URL_LENGTH, pattern=r"^https?://[^/?#@\s]+"), AfterValidator(_http_url)
@@ -93,16 +99,26 @@ def require_storable(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def _storable_secret(value: Any) -> Any:
+    return require_storable(value.get_secret_value()) if isinstance(value, SecretStr) else require_storable(value)
+
+
 class Sent(BaseModel):
-    """What a client sends: unknown fields are refused, text is storable, numbers are finite."""
+    """What a client sends: unknown fields are refused, types are not guessed, text is storable, numbers are finite."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        _storable_secret(value)
+        return value
+
+
+class Asked(BaseModel):
+    """The query part of a URL, where everything is text: unknown parameters are refused."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
-
-    @model_validator(mode="after")
-    def _storable(self) -> Self:
-        for name in type(self).model_fields:
-            require_storable(getattr(self, name))
-        return self
 
 
 class View(BaseModel):

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.fields import outcome_view
@@ -10,10 +10,13 @@ from services.api.job_results.schemas import (
     AttemptView,
     CheckResult,
     EvidenceLink,
+    ResultPage,
+    ResultQuery,
     ResultSummary,
     ResultView,
     StepView,
 )
+from services.api.pagination import moment_cursor, write_cursor
 from shared.models import Attempt, JobResult
 
 _SUMMARY_FIELDS = [
@@ -60,6 +63,35 @@ async def read_result(session: AsyncSession, result_id: UUID) -> ResultView | No
         checks=_checks(result.checks),
         attempts=[_attempt(attempt) for attempt in attempts],
     )
+
+
+async def list_results(session: AsyncSession, asked: ResultQuery) -> ResultPage:
+    query = select(JobResult).where(*_conditions(asked)).order_by(JobResult.due_at.desc(), JobResult.id.desc())
+    after = moment_cursor(asked.cursor)
+    if after is not None:
+        query = query.where(tuple_(JobResult.due_at, JobResult.id) < after)
+    found = list(await session.scalars(query.limit(asked.limit + 1)))
+    items = [result_summary(result) for result in found[: asked.limit]]
+    following = write_cursor((items[-1].due_at, items[-1].id)) if len(found) > asked.limit else None
+    return ResultPage(items=items, next_cursor=following)
+
+
+def _conditions(asked: ResultQuery) -> list[ColumnElement[bool]]:
+    wanted = {
+        JobResult.partner: asked.partner,
+        JobResult.browser: asked.browser,
+        JobResult.outcome_class: asked.outcome_class,
+        JobResult.outcome_code: asked.outcome,
+        JobResult.job_configuration_id: asked.job,
+    }
+    conditions = [column == value for column, value in wanted.items() if value is not None]
+    if asked.check is not None:
+        conditions.append(JobResult.checks.contains([{"check": asked.check}]))
+    if asked.since is not None:
+        conditions.append(JobResult.due_at >= asked.since)
+    if asked.until is not None:
+        conditions.append(JobResult.due_at < asked.until)
+    return conditions
 
 
 def result_summary(result: JobResult) -> ResultSummary:

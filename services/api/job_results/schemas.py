@@ -1,13 +1,63 @@
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
-from services.api.fields import Moment, OutcomeView, View
+from services.api.fields import Asked, Moment, OutcomeView, SentMoment, Slug, View
+from services.api.pagination import PageQuery
+from shared.domain.outcome import CATALOGUE, OutcomeClass
+
+CODES = sorted(CATALOGUE)
+EXAMPLE: dict[str, Any] = {
+    "id": "0b8a1f2e-9a40-5f3c-8b4c-6d1f5c1f7a10",
+    "schedule_id": "5a3d3f57-5c73-4f7e-9e27-1f4a2f2f8a11",
+    "origin": "schedule",
+    "kind": "check",
+    "job_configuration_id": "b4b6c1de-2f7f-4d0b-9d2b-8a0c5a3f1e22",
+    "partner": "acme",
+    "browser": "chromium",
+    "due_at": "2026-11-21T06:00:00Z",
+    "executed_at": "2026-11-21T06:00:00.120000Z",
+    "duration_seconds": 4.2,
+    "outcome": {
+        "code": "credentials_rejected",
+        "class": "partner_failure",
+        "success": False,
+        "message": "The site answered: wrong password.",
+    },
+    "attempt_count": 1,
+    "recorded_at": "2026-11-21T06:00:04.400000Z",
+}
+
+
+class ResultQuery(PageQuery):
+    partner: Slug | None = None
+    browser: Slug | None = None
+    check: Literal["login", "sso", "product_page", "express_checkout"] | None = None
+    outcome_class: OutcomeClass | None = Field(default=None, alias="class")
+    outcome: str | None = Field(default=None, description="An outcome code.", json_schema_extra={"enum": [*CODES]})
+    job: UUID | None = Field(default=None, description="The job configuration's id.")
+    since: SentMoment | None = Field(default=None, description="Due at this moment or later.")
+    until: SentMoment | None = Field(default=None, description="Due before this moment.")
+
+    @field_validator("outcome")
+    @classmethod
+    def _in_the_catalogue(cls, code: str | None) -> str | None:
+        if code is not None and code not in CATALOGUE:
+            raise ValueError("is not a code of the catalogue; see /outcome-types")
+        return code
+
+
+class EvidenceQuery(Asked):
+    attempt: int | None = Field(
+        default=None, ge=1, le=32_767, description="Its number; null: the last that has the file."
+    )
 
 
 class ResultSummary(View):
     """How one due moment ended."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     id: UUID = Field(description="The same id that its scheduled job had.")
     schedule_id: UUID
@@ -77,25 +127,3 @@ class ResultView(ResultSummary):
 
     checks: list[CheckResult]
     attempts: list[AttemptView] = Field(description="In order, the deciding one last.")
-
-
-EXAMPLE: dict[str, Any] = {
-    "id": "0b8a1f2e-9a40-5f3c-8b4c-6d1f5c1f7a10",
-    "schedule_id": "5a3d3f57-5c73-4f7e-9e27-1f4a2f2f8a11",
-    "origin": "schedule",
-    "kind": "check",
-    "job_configuration_id": "b4b6c1de-2f7f-4d0b-9d2b-8a0c5a3f1e22",
-    "partner": "acme",
-    "browser": "chromium",
-    "due_at": "2026-11-21T06:00:00Z",
-    "executed_at": "2026-11-21T06:00:00.120000Z",
-    "duration_seconds": 4.2,
-    "outcome": {
-        "code": "credentials_rejected",
-        "class": "partner_failure",
-        "success": False,
-        "message": "The site answered: wrong password.",
-    },
-    "attempt_count": 1,
-    "recorded_at": "2026-11-21T06:00:04.400000Z",
-}

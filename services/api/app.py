@@ -1,0 +1,90 @@
+"""The API as one ASGI application: `create_app(settings)`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import APIRouter, FastAPI
+from sqlalchemy.ext.asyncio import async_sessionmaker
+
+from services.api import process_health
+from services.api.browsers.routes import router as browsers
+from services.api.dependencies import Resources
+from services.api.docs import add_docs
+from services.api.errors import problems, register_errors
+from services.api.infrastructure.routes import router as infrastructure
+from services.api.job_configurations.routes import router as job_configurations
+from services.api.job_results.routes import router as job_results
+from services.api.metrics import CountRequests, Metrics
+from services.api.outcome_types.routes import router as outcome_types
+from services.api.partners.routes import router as partners
+from services.api.scheduled_jobs.routes import router as scheduled_jobs
+from services.api.schedules.routes import router as schedules
+from services.api.settings import ApiSettings
+from services.api.status.routes import router as status
+from shared.database import connect
+from shared.evidence_store import EvidenceStore
+from shared.secret_box import SecretBox
+
+MAX_BODY_BYTES = 256 * 1024
+POOL_SIZE = 10
+DESCRIPTION = """
+Does logging in to each partner work? And if not: is it them, or is it us?
+
+Times are RFC 3339 in UTC, durations in seconds. Errors are RFC 9457 problem documents with a stable `code`; for invalid
+input, `errors` names each field. Lists come in pages: pass `next_cursor` as `cursor`. Unknown fields are refused.
+A POST may carry an `Idempotency-Key`: a repeat within a day gets the first answer again and does nothing more.
+Secrets are write-only.
+"""
+NOUNS = (
+    partners,
+    browsers,
+    job_configurations,
+    scheduled_jobs,
+    job_results,
+    outcome_types,
+    status,
+    infrastructure,
+    schedules,
+)
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """Raises ValueError when there are no keys to encrypt credentials with."""
+    box = SecretBox(settings.keys())
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = connect(settings.database_url, application_name="parakeet api", pool_size=POOL_SIZE)
+        sessions = async_sessionmaker(engine, expire_on_commit=False)
+        app.state.resources = Resources(settings, engine, sessions, box, EvidenceStore(settings.evidence_dir))
+        yield
+        await engine.dispose()
+
+    app = FastAPI(
+        title="Parakeet",
+        version=_version(),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=MAX_BODY_BYTES,
+        separate_input_output_schemas=True,
+    )
+    app.state.metrics = Metrics()
+    app.add_middleware(CountRequests, metrics=app.state.metrics)
+    register_errors(app)
+    api = APIRouter(prefix="/api/v1", responses=problems(401, 403, 413, 422, 500, 503))
+    for noun in NOUNS:
+        api.include_router(noun)
+    app.include_router(api)
+    app.include_router(process_health.router)
+    add_docs(app)
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("parakeet")
+    except PackageNotFoundError:
+        return "0.1.0"

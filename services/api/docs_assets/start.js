@@ -1,0 +1,8 @@
+window.ui = SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  presets: [SwaggerUIBundle.presets.apis],
+  persistAuthorization: false,
+  validatorUrl: null,
+});

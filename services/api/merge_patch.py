@@ -1,0 +1,65 @@
+"""RFC 7396 merge patch: objects are merged, null takes a member away (so its default applies), the rest replaces."""
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from services.api.errors import FieldProblem, InvalidRequest, invalid
+from services.api.fields import require_storable
+
+Model = TypeVar("Model", bound=BaseModel)
+MEDIA_TYPE = "application/merge-patch+json"
+
+
+def validate_merged(model: type[Model], before: dict[str, Any], patch: dict[str, Any]) -> Model:
+    """The whole after the patch. Raises `InvalidRequest`."""
+    try:
+        require_storable(patch)
+    except ValueError as error:
+        raise InvalidRequest(FieldProblem(field="body", message=str(error))) from None
+    try:
+        return model.model_validate(merge(before, patch))
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def merge(target: Any, patch: Any) -> Any:
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge(merged.get(name), value)
+    return merged
+
+
+def patch_body(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
+    """OpenAPI of a PATCH: the fields of `model`, none of them required, those with a default also null."""
+    schema = model.model_json_schema()
+    content = {"schema": _partial(schema, schema.get("$defs", {})), "example": example}
+    return {"requestBody": {"required": True, "content": {"application/json": content, MEDIA_TYPE: content}}}
+
+
+def _partial(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [_partial(branch, definitions) for branch in schema["anyOf"]]}
+    if schema.get("type") != "object" or "properties" not in schema:
+        return schema
+    required = schema.get("required", [])
+    kept = ("type", "title", "description", "additionalProperties")
+    properties = {
+        name: _partial(field, definitions) if name in required else _nullable(_partial(field, definitions))
+        for name, field in schema["properties"].items()
+    }
+    return {**{key: schema[key] for key in kept if key in schema}, "properties": properties}
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    schema = {key: value for key, value in schema.items() if key != "default"}
+    if schema.get("type") == "null" or {"type": "null"} in schema.get("anyOf", ()):
+        return schema
+    return {"anyOf": [schema, {"type": "null"}]}

@@ -1,0 +1,124 @@
+"""What Prometheus reads: requests, counted here; everything else from the ledger at the moment of the scrape."""
+
+import time
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.infrastructure.queries import read_alive, read_overdue, read_queues
+from shared.domain.outcome import CATALOGUE
+
+_OUTCOMES = text("""
+    SELECT outcome_code, count(*) FROM job_results WHERE recorded_at > now() - interval '1 hour' GROUP BY 1
+""")
+_STATES = text('SELECT partner, browser, "check", state FROM check_states ORDER BY 1, 2, 3')
+
+
+class Metrics:
+    """The counters of one application; a registry of its own, so that tests and embedded parts do not share them."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "parakeet_api_requests",
+            "Requests that were answered",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "parakeet_api_request_seconds", "How long answering took", ["method", "route"], registry=self.registry
+        )
+
+    async def scrape(self, session: AsyncSession) -> bytes:
+        ledger = CollectorRegistry()
+        ledger.register(_Collected(await _read_ledger(session)))
+        return generate_latest(self.registry) + generate_latest(ledger)
+
+
+class CountRequests:
+    """Counts by the route's template, never by the path, which anybody can make up."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.monotonic()
+        status = 500
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        finally:
+            method, route = _method(scope), _route(scope)
+            self.metrics.requests.labels(method, route, str(status)).inc()
+            self.metrics.seconds.labels(method, route).observe(time.monotonic() - started)
+
+
+class _Collected:
+    """Metrics that were read before, in the form the client library asks for."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        return iter(self._families)
+
+
+def _method(scope: MutableMapping[str, Any]) -> str:
+    known = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+    return scope["method"] if scope["method"] in known else "other"
+
+
+def _route(scope: MutableMapping[str, Any]) -> str:
+    return str(getattr(scope.get("route"), "path", "unknown"))
+
+
+async def _read_ledger(session: AsyncSession) -> list[Metric]:
+    outcomes = GaugeMetricFamily(
+        "parakeet_job_results_last_hour", "Results recorded in the last hour, by outcome", labels=["code", "class"]
+    )
+    counts = {code: count for code, count in await session.execute(_OUTCOMES)}
+    for code, entry in CATALOGUE.items():
+        outcomes.add_metric([code, entry.outcome_class], counts.get(code, 0))
+    states = GaugeMetricFamily(
+        "parakeet_check_state", "1 for the state that a check is in", labels=["partner", "browser", "check", "state"]
+    )
+    for row in await session.execute(_STATES):
+        states.add_metric([*row], 1)
+    return [outcomes, states, *await _read_ourselves(session)]
+
+
+async def _read_ourselves(session: AsyncSession) -> list[Metric]:
+    alive = await read_alive(session)
+    replicas = GaugeMetricFamily("parakeet_replicas_alive", "Processes that renewed within 3 s", labels=["kind"])
+    lateness = GaugeMetricFamily(
+        "parakeet_scheduler_lateness_p99_seconds", "Due to confirmed by the queue", labels=["replica"]
+    )
+    for kind in ("scheduler", "runner"):
+        replicas.add_metric([kind], sum(replica.kind == kind for replica in alive))
+    for replica in alive:
+        if replica.kind == "scheduler" and replica.report.get("lateness_p99_ms") is not None:
+            lateness.add_metric([str(replica.id)], float(replica.report["lateness_p99_ms"]) / 1000)
+    overdue = await read_overdue(session)
+    count = GaugeMetricFamily("parakeet_scheduled_jobs_overdue", "Due and not dispatched", value=overdue.count)
+    oldest = GaugeMetricFamily(
+        "parakeet_scheduled_jobs_oldest_overdue_seconds", "How late the oldest is", value=overdue.oldest_seconds
+    )
+    depths = GaugeMetricFamily("parakeet_queue_depth", "Dispatched, not claimed", labels=["lane", "priority"])
+    for queue in await read_queues(session):
+        depths.add_metric([queue.lane, queue.priority], queue.depth)
+    return [replicas, lateness, count, oldest, depths]

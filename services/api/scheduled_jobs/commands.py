@@ -1,0 +1,17 @@
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.api.errors import AlreadyRunning, NotFound
+from shared.ledger import end_not_run
+from shared.models import JobResult, ScheduledJob
+
+
+async def cancel(session: AsyncSession, scheduled_job_id: UUID, author: str) -> JobResult:
+    """Ends it unless a runner has claimed it. Raises `AlreadyRunning`, `NotFound`."""
+    if await end_not_run(session, [scheduled_job_id], "cancelled", f"Cancelled by {author}."):
+        return (await session.scalars(select(JobResult).where(JobResult.id == scheduled_job_id))).one()
+    if await session.scalar(select(ScheduledJob.id).where(ScheduledJob.id == scheduled_job_id)):
+        raise AlreadyRunning("A runner is at it; only what is not running can be cancelled.")
+    raise NotFound(f"There is no scheduled job {scheduled_job_id} (it may have ended, or not be planned yet).")
