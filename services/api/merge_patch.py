@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from services.api.errors import FieldProblem, InvalidRequest, invalid
-from services.api.fields import require_storable
+from services.api.fields import MAX_DEPTH
 
 Model = TypeVar("Model", bound=BaseModel)
 MEDIA_TYPE = "application/merge-patch+json"
@@ -13,14 +13,19 @@ MEDIA_TYPE = "application/merge-patch+json"
 
 def validate_merged(model: type[Model], before: dict[str, Any], patch: dict[str, Any]) -> Model:
     """The whole after the patch. Raises `InvalidRequest`."""
-    try:
-        require_storable(patch)
-    except ValueError as error:
-        raise InvalidRequest(FieldProblem(field="body", message=str(error))) from None
+    if _is_deep(patch):
+        raise InvalidRequest(FieldProblem(field="body", message=f"is nested deeper than {MAX_DEPTH} levels"))
     try:
         return model.model_validate(merge(before, patch))
     except ValidationError as error:
         raise invalid(error) from None
+
+
+def _is_deep(value: Any, depth: int = 0) -> bool:
+    if depth > MAX_DEPTH:
+        return True
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_is_deep(item, depth + 1) for item in inner)
 
 
 def merge(target: Any, patch: Any) -> Any:

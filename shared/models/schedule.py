@@ -1,10 +1,10 @@
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.domain.schedule import Timing
+from shared.domain.schedule import NEVER, Timing
 from shared.models.base import Base
 
 
@@ -36,6 +36,11 @@ class Schedule(Base):
     job_configuration_id: Mapped[UUID | None] = mapped_column(ForeignKey("job_configurations.id"))
     partner: Mapped[str | None]
     browser: Mapped[str | None]
+
+    @property
+    def never_due(self) -> bool:
+        """Paused. The driver returns `infinity` without a zone, which equals no aware moment and compares with none."""
+        return self.next_due.replace(tzinfo=UTC) == NEVER
 
     def timing(self) -> Timing:
         return Timing(self.id, self.interval_seconds, self.cron, self.timezone, self.jitter_seconds)

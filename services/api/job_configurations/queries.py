@@ -17,7 +17,7 @@ from services.api.job_configurations.schemas import (
 )
 from services.api.pagination import moment_cursor, write_cursor
 from shared.domain.cron import CronMoment, InvalidCron, parse_cron
-from shared.domain.schedule import NEVER, Timing
+from shared.domain.schedule import Timing
 from shared.models import JobConfiguration, Schedule
 
 
@@ -51,7 +51,7 @@ async def read_next_runs(session: AsyncSession, configuration_id: UUID, count: i
     of_configuration = select(Schedule).where(Schedule.job_configuration_id == configuration_id)
     schedules = list(await session.scalars(of_configuration.order_by(Schedule.browser)))
     now = (await session.execute(text("SELECT now()"))).scalar_one()
-    lines = [_upcoming(schedule, now) for schedule in schedules if schedule.next_due != NEVER]
+    lines = [_upcoming(schedule, now) for schedule in schedules if not schedule.never_due]
     return NextRuns(items=list(islice(heapq.merge(*lines, key=lambda run: run.due_at), count)))
 
 

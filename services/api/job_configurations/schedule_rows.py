@@ -52,12 +52,12 @@ async def apply_definition(session: AsyncSession, configurations: Sequence[JobCo
             if row is None:
                 session.add(_new_row(configuration, browser, due_when))
                 continue
-            before = (row.timing(), row.next_due)
+            timing_before, never_before = row.timing(), row.never_due
             _write(row, configuration)
             if due_when is None:
                 row.next_due = NEVER
                 stopped.append(row.id)
-            elif row.timing() != before[0] or before[1] == NEVER:
+            elif row.timing() != timing_before or never_before:
                 row.next_due = row.timing().due_after(now)
                 retimed.append(row.id)
             else:

@@ -1,0 +1,179 @@
+"""The application on a database of the test's own, and clients that hold a key of each scope."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+import pytest_asyncio
+from cryptography.fernet import Fernet
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from services.api.app import create_app
+from services.api.auth import Scope
+from services.api.dependencies import Resources
+from services.api.keys import create_key
+from services.api.settings import ApiSettings
+
+ACME: dict[str, Any] = {
+    "code": "acme",
+    "name": "Acme Inc.",
+    "entry_point": "https://shop.acme.example/login",
+    "credentials": {"username": "probe-user", "password": "hunter2-hunter2"},
+}
+CHROMIUM: dict[str, Any] = {"name": "chromium", "icon": "chromium", "capabilities": {"browserName": "chrome"}}
+FIREFOX: dict[str, Any] = {"name": "firefox", "icon": "firefox", "capabilities": {"browserName": "firefox"}}
+EVERY_QUARTER: dict[str, Any] = {
+    "partner": "acme",
+    "browsers": ["chromium"],
+    "schedule": {"interval_seconds": 900},
+}
+
+
+@dataclass(frozen=True)
+class Service:
+    """The running application and what a test needs to look behind it."""
+
+    app: FastAPI
+    settings: ApiSettings
+
+    @property
+    def resources(self) -> Resources:
+        found: Resources = self.app.state.resources
+        return found
+
+    @property
+    def engine(self) -> AsyncEngine:
+        return self.resources.engine
+
+    async def execute(self, statement: str, **values: Any) -> list[Any]:
+        """The rows of one statement, in a transaction of its own."""
+        async with self.engine.begin() as connection:
+            answer = await connection.execute(text(statement), values)
+            return list(answer.mappings()) if answer.returns_rows else []
+
+    def client(self, key: str | None = None) -> httpx.AsyncClient:
+        # What the server would answer, not what it raised.
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers)
+
+    async def key(self, name: str, scope: Scope) -> str:
+        async with self.resources.sessions.begin() as session:
+            return await create_key(session, name, [scope])
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> ApiSettings:
+    return ApiSettings.model_validate(
+        {
+            "database_url": database_url,
+            "secret_keys": Fernet.generate_key().decode(),
+            "evidence_dir": tmp_path / "evidence",
+        }
+    )
+
+
+Starter = Callable[[ApiSettings], Awaitable[Service]]
+
+
+@pytest_asyncio.fixture
+async def start() -> AsyncIterator[Starter]:
+    """Starts an application with other settings than usual."""
+    async with AsyncExitStack() as running:
+
+        async def start_with(settings: ApiSettings) -> Service:
+            app = create_app(settings)
+            await running.enter_async_context(app.router.lifespan_context(app))
+            return Service(app, settings)
+
+        yield start_with
+
+
+@pytest_asyncio.fixture
+async def service(settings: ApiSettings, start: Starter) -> Service:
+    return await start(settings)
+
+
+@pytest_asyncio.fixture
+async def api(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """A client whose key, `ops`, may do everything."""
+    async with service.client(await service.key("ops", "admin")) as client:
+        client.base_url = httpx.URL("http://localhost/api/v1")
+        yield client
+
+
+@pytest_asyncio.fixture
+async def session(service: Service) -> AsyncIterator[AsyncSession]:
+    async with service.resources.sessions.begin() as session:
+        yield session
+
+
+@pytest_asyncio.fixture
+async def acme(api: httpx.AsyncClient) -> dict[str, Any]:
+    """A partner, and two browsers."""
+    for browser in (CHROMIUM, FIREFOX):
+        (await api.post("/browsers", json=browser)).raise_for_status()
+    return (await api.post("/partners", json=ACME)).raise_for_status().json()
+
+
+@pytest_asyncio.fixture
+async def configuration(api: httpx.AsyncClient, acme: dict[str, Any]) -> dict[str, Any]:
+    """Acme's log-in in Chromium, every 15 minutes."""
+    return (await api.post("/job-configurations", json=EVERY_QUARTER)).raise_for_status().json()
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The problem document, after checking that it is one."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = answer.json()
+    assert document["code"] == code, document
+    assert document["status"] == status
+    assert {"type", "title", "status", "detail", "code", "errors"} <= document.keys()
+    return document
+
+
+def fields(answer: httpx.Response, status: int = 422, code: str = "invalid_request") -> list[str]:
+    """The names of the fields that a problem is about."""
+    return [error["field"] for error in problem(answer, status, code)["errors"]]
+
+
+# The planner's statement, as the scheduler runs it: compare-and-set on the due moment, and the scheduled job.
+PLAN = text("""
+    WITH moved AS (
+        UPDATE schedules SET next_due = :new WHERE id = :id AND next_due = :old RETURNING *
+    )
+    INSERT INTO scheduled_jobs (id, schedule_id, origin, due_at, kind, shard, lane, priority, overlap,
+                                job_configuration_id, partner, browser, run_after, start_by)
+    SELECT gen_random_uuid(), id, 'schedule', :old, kind, shard, lane, priority, overlap, job_configuration_id, partner,
+           browser, :old, CAST(:old AS timestamptz) + start_deadline_seconds * interval '1 second'
+    FROM moved ON CONFLICT DO NOTHING RETURNING id
+""")
+
+
+async def make_due(service: Service, schedule_id: UUID, offset_seconds: float, state: str = "planned") -> UUID:
+    """A scheduled job of the schedule that is due so long from now (negative: ago)."""
+    rows = await service.execute(
+        """
+        INSERT INTO scheduled_jobs (id, schedule_id, origin, due_at, kind, shard, lane, priority, overlap,
+            job_configuration_id, partner, browser, run_after, start_by, state, dispatched_at, lease_until, attempt)
+        SELECT gen_random_uuid(), id, 'schedule', moment, kind, shard, lane, priority, overlap, job_configuration_id,
+               partner, browser, moment, moment + interval '1 hour', CAST(:state AS text),
+               CASE WHEN :state <> 'planned' THEN moment END, CASE WHEN :state = 'running' THEN now() END,
+               CASE WHEN :state = 'running' THEN 1 ELSE 0 END
+        FROM schedules, LATERAL (SELECT clock_timestamp() + CAST(:offset AS float) * interval '1 second') AS m(moment)
+        WHERE id = :id RETURNING id
+        """,
+        id=schedule_id,
+        offset=offset_seconds,
+        state=state,
+    )
+    found: UUID = rows[0]["id"]
+    return found
