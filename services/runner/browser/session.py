@@ -86,7 +86,7 @@ class Browser:
             await self.devtools.close()
         self.connection.abort()
         self.connection.close()
-        self._thread.shutdown(wait=False)
+        self._thread.shutdown(wait=busy is None or busy.done())
         await self.http.close()
         if not gone:
             _log.error("a browser session could not be closed", extra={"node": self.session.node})
@@ -235,7 +235,7 @@ async def _undo(
     if creation.exception() is None:
         await _delete(http, settings, str(creation.result().session_id))
     connection.close()
-    thread.shutdown(wait=False)
+    thread.shutdown(wait=True)
     await http.close()
 
 

@@ -176,7 +176,8 @@ def check(webdriver_url: str) -> Callable[..., Awaitable[AttemptReport]]:
 
     async def run(entry_point: str, **changes: Any) -> AttemptReport:
         names = {name for name in changes if name in BrowserSettings.__dataclass_fields__}
-        settings = settings_for(webdriver_url, **{name: changes.pop(name) for name in names})
+        chosen = {"webdriver_url": webdriver_url} | {name: changes.pop(name) for name in names}
+        settings = settings_for(**chosen)
         return await run_browser_task(task_for(entry_point, **changes), settings, on_session=ignore)
 
     return run

@@ -1,0 +1,59 @@
+"""Secrets are taken out in every spelling; words that are no secrets stay."""
+
+import html
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from services.runner.browser.attempt import Credentials
+from services.runner.browser.masking import MASK, Mask
+
+SECRET = "pä ss/w<o>rd&\"'+=%"
+MASKS = Mask.of(Credentials("monitor@acme.example", SECRET, "JBSWY3DPEHPK3PXP"))
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        SECRET,
+        quote(SECRET),
+        quote(SECRET, safe=""),
+        quote_plus(SECRET),
+        quote_plus(SECRET).lower(),
+        html.escape(SECRET),
+        html.escape(SECRET, quote=False),
+        html.escape(SECRET).replace("&#x27;", "&#39;"),
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        json.dumps(SECRET)[1:-1].replace("/", "\\/"),
+        "JBSWY3DPEHPK3PXP",
+        "monitor@acme.example",
+    ],
+)
+def test_every_spelling_of_a_secret_is_masked(spelling: str) -> None:
+    assert MASKS.text(f"before {spelling} after") == f"before {MASK} after"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("https://a.example/cb?code=4711&state=x", "https://a.example/cb?code=***&state=x"),
+        ("https://a.example/#access_token=abc", "https://a.example/#access_token=***"),
+        ("https://a.example/?api_key=1&q=keyword", "https://a.example/?api_key=***&q=keyword"),
+        ("https://me:secret@a.example/x", "https://***@a.example/x"),
+    ],
+)
+def test_urls_lose_their_secrets(text: str, masked: str) -> None:
+    assert Mask(()).text(text) == masked
+
+
+def test_a_user_name_that_is_a_word_stays() -> None:
+    assert Mask.of(Credentials("user", "x-y-z")).text("Wrong user name.") == "Wrong user name."
+
+
+def test_fields_that_hold_secrets_lose_their_values() -> None:
+    source = '<input type="password" value="abc"><input name=csrf_token value=def><input name="city" value="Rome">'
+    assert Mask(()).source(source) == (
+        '<input type="password" value="***"><input name=csrf_token value="***"><input name="city" value="Rome">'
+    )

@@ -1,0 +1,141 @@
+"""Getting a session, losing it, and leaving none behind: against a plain driver."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from services.embedded.process import LOOPBACK
+from services.runner.browser.attempt import AttemptReport, Session
+from services.runner.browser.run import run_browser_task
+from tests.runner.browser.conftest import Listener, browsers, settings_for, task_for
+
+Check = Callable[..., Awaitable[AttemptReport]]
+
+
+async def test_a_closed_driver_port_is_an_unreachable_grid(check: Check, shop: str, closed_url: str) -> None:
+    report = await check(f"{shop}/acme/login", webdriver_url=closed_url)
+    assert report.outcome.code == "grid_unreachable"
+    assert "Connection refused" in report.outcome.message
+    assert report.session is None
+
+
+async def test_a_silent_driver_is_an_unreachable_grid(check: Check, shop: str, silent: Listener) -> None:
+    report = await check(f"{shop}/acme/login", webdriver_url=silent.url, acquire_seconds=1)
+    assert report.outcome.code == "grid_unreachable"
+
+
+async def test_another_server_in_place_of_the_driver_is_an_unreachable_grid(check: Check, shop: str) -> None:
+    report = await check(f"{shop}/acme/login", webdriver_url=shop)
+    assert report.outcome.code in ("grid_unreachable", "session_not_created"), report.outcome
+    assert report.session is None
+
+
+async def test_a_browser_that_exits_is_a_session_not_created(check: Check, shop: str) -> None:
+    report = await check(f"{shop}/acme/login", browser_binary="/bin/false")
+    assert report.outcome.code == "session_not_created"
+
+
+async def test_a_browser_that_never_starts_is_a_session_not_created(check: Check, shop: str, tmp_path: Path) -> None:
+    sleeper = tmp_path / "browser"
+    sleeper.write_text("#!/bin/sh\nexec sleep 4\n")
+    sleeper.chmod(0o755)
+    report = await check(f"{shop}/acme/login", browser_binary=str(sleeper), acquire_seconds=1, cleanup_seconds=10)
+    assert report.outcome.code == "session_not_created"
+    assert "did not start" in report.outcome.message
+
+
+async def test_a_killed_browser_is_a_crash(check: Check, silent: Listener) -> None:
+    running = asyncio.create_task(check(f"{silent.url}/login", timeout_seconds=20))
+    await silent.asked.wait()
+    for process in browsers():
+        process.kill()
+    report = await running
+    assert report.outcome.code == "browser_crashed", report.outcome
+    assert report.evidence == ()
+
+
+async def test_a_killed_tab_is_a_crash(check: Check, silent: Listener) -> None:
+    running = asyncio.create_task(check(f"{silent.url}/login", timeout_seconds=20))
+    await silent.asked.wait()
+    for browser in browsers():
+        for child in browser.children(recursive=True):
+            if "--type=renderer" in child.cmdline():
+                child.kill()
+    report = await running
+    assert report.outcome.code == "browser_crashed", report.outcome
+
+
+async def test_a_frozen_browser_is_not_the_site_s_fault(check: Check, silent: Listener) -> None:
+    running = asyncio.create_task(check(f"{silent.url}/login", timeout_seconds=3, cleanup_seconds=1))
+    await silent.asked.wait()
+    frozen = browsers()
+    for process in frozen:
+        process.suspend()
+    report = await running
+    for process in frozen:
+        if process.is_running():
+            process.kill()
+    assert report.outcome.code == "browser_crashed", report.outcome
+
+
+async def test_cancelling_a_check_closes_its_session(webdriver_url: str, silent: Listener) -> None:
+    sessions: list[Session] = []
+
+    async def note(session: Session) -> None:
+        sessions.append(session)
+
+    task = task_for(f"{silent.url}/login")
+    running = asyncio.create_task(run_browser_task(task, settings_for(webdriver_url), on_session=note))
+    await silent.asked.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert len(sessions) == 1
+    assert not _attempt_threads()
+
+
+async def test_cancelling_a_creation_half_way_leaves_no_browser(webdriver_url: str) -> None:
+    running = asyncio.create_task(
+        run_browser_task(task_for("about:blank"), settings_for(webdriver_url), on_session=_never)
+    )
+    async with asyncio.timeout(10):
+        while not browsers():
+            await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not _attempt_threads()
+
+
+async def test_what_the_caller_raises_is_our_error_and_closes_the_session(webdriver_url: str, shop: str) -> None:
+    async def fail(session: Session) -> None:
+        raise RuntimeError(f"the ledger is away, password parakeet-demo, {LOOPBACK}")
+
+    task = task_for(f"{shop}/acme/login")
+    report = await run_browser_task(task, settings_for(webdriver_url), on_session=fail)
+    assert report.outcome.code == "internal_error"
+    assert report.traceback is not None
+    assert "RuntimeError" in report.traceback
+    assert "parakeet-demo" not in report.outcome.message
+
+
+async def test_proxies_of_the_environment_are_ignored(
+    check: Check, shop: str, closed_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", closed_url)
+    monkeypatch.setenv("http_proxy", closed_url)
+    report = await check(
+        f"{shop}/umbrella/login", capabilities={"browserName": "chrome", "proxy": {"proxyType": "direct"}}
+    )
+    assert report.outcome.code == "login_form_not_found"
+
+
+async def _never(session: Session) -> None:
+    await asyncio.Event().wait()
+
+
+def _attempt_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("browser")]
