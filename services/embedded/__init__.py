@@ -1,4 +1,4 @@
-"""The parts that Parakeet runs on when nothing else is given: PostgreSQL and Valkey from wheels, a local browser driver."""
+"""What Parakeet runs on when nothing else is given: PostgreSQL and Valkey from wheels, a local browser driver."""
 
 from services.embedded.parts import Parts, embedded_parts
 

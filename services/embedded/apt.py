@@ -19,7 +19,9 @@ async def install(what: str, packages: Sequence[str]) -> None:
     """Install `packages`, or raise `PackagesMissing` with the command that whoever may install can run."""
     by_hand = f"{what} was not found. Install it with:\n    sudo sh -c '{install_command(packages)}'"
     if shutil.which("apt-get") is None:
-        raise PackagesMissing(f"{what} was not found, and this is no Debian or Ubuntu where it could be installed by apt.")
+        raise PackagesMissing(
+            f"{what} was not found, and this is no Debian or Ubuntu where it could be installed by apt."
+        )
     if os.geteuid() != 0:
         raise PackagesMissing(by_hand)
     print(f"{what} was not found; installing {', '.join(packages)} ...", flush=True)

@@ -35,7 +35,9 @@ class _Record:
 def members(group: int) -> list[int]:
     """The live processes of a process group, without those that ended and only wait to be collected."""
     return [
-        pid for pid, stat in _every_process() if stat.group == group and stat.session == group and stat.state not in "ZX"
+        pid
+        for pid, stat in _every_process()
+        if stat.group == group and stat.session == group and stat.state not in "ZX"
     ]
 
 

@@ -25,7 +25,9 @@ class DataFolderInUse(RuntimeError):
     """Another Parakeet works on this data folder."""
 
     def __init__(self, data_dir: Path) -> None:
-        super().__init__(f"Another Parakeet is running on the data folder {data_dir}; stop it, or set PARAKEET_DATA_DIR.")
+        super().__init__(
+            f"Another Parakeet is running on the data folder {data_dir}; stop it, or set PARAKEET_DATA_DIR."
+        )
 
 
 @asynccontextmanager

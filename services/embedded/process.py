@@ -155,7 +155,9 @@ def as_account(account: Account | None) -> list[str]:
     """The command prefix that runs a program as `account`. Elsewhere than on Linux there is no such prefix."""
     if _SETPRIV is None:
         if account is not None:
-            raise RuntimeError("setpriv (Debian package util-linux) is needed to start PostgreSQL as another user than root")
+            raise RuntimeError(
+                "setpriv (Debian package util-linux) is needed to start PostgreSQL as another user than root"
+            )
         return []
     prefix = [_SETPRIV]
     if account is not None:

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -18,19 +20,22 @@ _MIGRATIONS_SETTING = "PARAKEET_DATABASE_URL"
 
 def migrate(database_url: str) -> None:
     """`alembic upgrade head` in this process. Not to be called from a running event loop."""
+    with alembic(database_url) as config:
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def alembic(database_url: str) -> Iterator[Config]:
+    """Alembic's commands find the database in the environment, as they do outside of tests."""
     former = os.environ.get(_MIGRATIONS_SETTING)
     os.environ[_MIGRATIONS_SETTING] = database_url
     try:
-        command.upgrade(alembic_config(), "head")
+        yield Config(str(ROOT / "alembic.ini"))
     finally:
         if former is None:
             del os.environ[_MIGRATIONS_SETTING]
         else:
             os.environ[_MIGRATIONS_SETTING] = former
-
-
-def alembic_config() -> Config:
-    return Config(str(ROOT / "alembic.ini"))
 
 
 class PostgresServer(Postgres):

@@ -46,7 +46,7 @@ class RabbitMQ:
             "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
-            # Makes the script become the server instead of waiting for it, so that the process id we know is the broker's.
+            # Makes the script become the server instead of waiting for it, so the process id we know is the broker's.
             "RABBITMQ_ALLOW_INPUT": "1",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput +B i -kernel inet_dist_use_interface {127,0,0,1}",
         }
