@@ -91,7 +91,7 @@ async def _read_ledger(session: AsyncSession) -> list[Metric]:
     outcomes = GaugeMetricFamily(
         "parakeet_job_results_last_hour", "Results recorded in the last hour, by outcome", labels=["code", "class"]
     )
-    counts = {code: count for code, count in await session.execute(_OUTCOMES)}
+    counts: dict[str, int] = {row.outcome_code: row.count for row in await session.execute(_OUTCOMES)}
     for code, entry in CATALOGUE.items():
         outcomes.add_metric([code, entry.outcome_class], counts.get(code, 0))
     states = GaugeMetricFamily(

@@ -35,6 +35,27 @@ EVERY_QUARTER: dict[str, Any] = {
     "schedule": {"interval_seconds": 900},
 }
 
+WHOLE: dict[str, Any] = {
+    "partner": "acme",
+    "browsers": ["chromium", "firefox"],
+    "checks": ["login"],
+    "schedule": {"cron": "*/5 7-19 * * MON-FRI", "timezone": "Europe/Berlin"},
+    "timeout_seconds": 90.0,
+    "slow_after_seconds": 20.0,
+    "enabled": True,
+    "retry": {
+        "partner": {"attempts": 2, "backoff_seconds": 5.0},
+        "infrastructure": {"attempts": 4, "backoff_seconds": 30.0},
+    },
+    "overlap": "queue_one",
+    "catch_up": "all",
+    "start_deadline_seconds": 600,
+    "jitter_seconds": 7,
+    "failing_after": 3,
+    "working_after": 2,
+    "priority": "high",
+}
+
 
 @dataclass(frozen=True)
 class Service:
@@ -120,13 +141,15 @@ async def acme(api: httpx.AsyncClient) -> dict[str, Any]:
     """A partner, and two browsers."""
     for browser in (CHROMIUM, FIREFOX):
         (await api.post("/browsers", json=browser)).raise_for_status()
-    return (await api.post("/partners", json=ACME)).raise_for_status().json()
+    made: dict[str, Any] = (await api.post("/partners", json=ACME)).raise_for_status().json()
+    return made
 
 
 @pytest_asyncio.fixture
 async def configuration(api: httpx.AsyncClient, acme: dict[str, Any]) -> dict[str, Any]:
     """Acme's log-in in Chromium, every 15 minutes."""
-    return (await api.post("/job-configurations", json=EVERY_QUARTER)).raise_for_status().json()
+    made: dict[str, Any] = (await api.post("/job-configurations", json=EVERY_QUARTER)).raise_for_status().json()
+    return made
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
@@ -143,6 +166,10 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
 def fields(answer: httpx.Response, status: int = 422, code: str = "invalid_request") -> list[str]:
     """The names of the fields that a problem is about."""
     return [error["field"] for error in problem(answer, status, code)["errors"]]
+
+
+async def schedules(service: Service) -> list[Any]:
+    return await service.execute("SELECT *, next_due = 'infinity' AS never FROM schedules ORDER BY browser")
 
 
 # The planner's statement, as the scheduler runs it: compare-and-set on the due moment, and the scheduled job.

@@ -22,8 +22,8 @@ _LIVE = text("""
                NULL::int AS interval_seconds, NULL AS cron, 'UTC' AS timezone, 0 AS jitter_seconds
         FROM scheduled_jobs jobs
         UNION ALL
-        SELECT false, id, next_due, id, id, 'schedule', kind, job_configuration_id, partner, browser, next_due, next_due,
-               0, NULL, NULL, NULL, CASE WHEN next_due <= now() THEN 'overdue' ELSE 'future' END,
+        SELECT false, id, next_due, id, id, 'schedule', kind, job_configuration_id, partner, browser, next_due,
+               next_due, 0, NULL, NULL, NULL, CASE WHEN next_due <= now() THEN 'overdue' ELSE 'future' END,
                interval_seconds, cron, timezone, jitter_seconds
         FROM schedules WHERE next_due < 'infinity'
     ) live
