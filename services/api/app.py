@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from services.api import process_health
+from services.api.body_limit import LimitBody
 from services.api.browsers.routes import router as browsers
 from services.api.dependencies import Resources
 from services.api.docs import add_docs
@@ -15,7 +16,7 @@ from services.api.errors import problems, register_errors
 from services.api.infrastructure.routes import router as infrastructure
 from services.api.job_configurations.routes import router as job_configurations
 from services.api.job_results.routes import router as job_results
-from services.api.metrics import CountRequests, Metrics
+from services.api.metrics import API_PREFIX, CountRequests, Metrics
 from services.api.outcome_types.routes import router as outcome_types
 from services.api.partners.routes import router as partners
 from services.api.scheduled_jobs.routes import router as scheduled_jobs
@@ -26,7 +27,6 @@ from shared.database import connect
 from shared.evidence_store import EvidenceStore
 from shared.secret_box import SecretBox
 
-MAX_BODY_BYTES = 256 * 1024
 POOL_SIZE = 10
 DESCRIPTION = """
 Does logging in to each partner work? And if not: is it them, or is it us?
@@ -68,13 +68,13 @@ def create_app(settings: ApiSettings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=MAX_BODY_BYTES,
         separate_input_output_schemas=True,
     )
     app.state.metrics = Metrics()
+    app.add_middleware(LimitBody)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     register_errors(app)
-    api = APIRouter(prefix="/api/v1", responses=problems(401, 403, 413, 422, 500, 503))
+    api = APIRouter(prefix=API_PREFIX, responses=problems(401, 403, 413, 422, 500, 503))
     for noun in NOUNS:
         api.include_router(noun)
     app.include_router(api)

@@ -135,7 +135,7 @@ PROBLEMS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     SecretUnreadable: (HTTPStatus.INTERNAL_SERVER_ERROR, "secret_unreadable"),
 }
 # Problems of HTTP itself, which the framework raises by their status.
-HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
+HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
 
 
 def register_errors(app: FastAPI) -> None:
@@ -209,8 +209,7 @@ async def _answer_http(_: Request, error: Exception) -> JSONResponse:
         fields = [FieldProblem(field="body", message="can't be read as JSON")]
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", "The request is not valid.", fields)
     code = HTTP_CODES.get(error.status_code, f"http_{error.status_code}")
-    fields = [FieldProblem(field="body", message="is larger than 256 KB")] if code == "body_too_large" else []
-    return problem(error.status_code, code, str(error.detail), fields, dict(error.headers or {}))
+    return problem(error.status_code, code, str(error.detail), (), dict(error.headers or {}))
 
 
 async def _answer_database(request: Request, error: Exception) -> JSONResponse:

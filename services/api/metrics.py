@@ -13,8 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.api.infrastructure.queries import read_alive, read_overdue, read_queues
 from shared.domain.outcome import CATALOGUE
 
+API_PREFIX = "/api/v1"
 _OUTCOMES = text("""
-    SELECT outcome_code, count(*) FROM job_results WHERE recorded_at > now() - interval '1 hour' GROUP BY 1
+    SELECT outcome_code, count(*) AS results FROM job_results
+    WHERE recorded_at > now() - interval '1 hour' GROUP BY 1
 """)
 _STATES = text('SELECT partner, browser, "check", state FROM check_states ORDER BY 1, 2, 3')
 
@@ -84,14 +86,17 @@ def _method(scope: MutableMapping[str, Any]) -> str:
 
 
 def _route(scope: MutableMapping[str, Any]) -> str:
-    return str(getattr(scope.get("route"), "path", "unknown"))
+    template = str(getattr(scope.get("route"), "path", "unknown"))
+    # A route knows its template without the prefix of the router that took it in; pages have paths of the same look.
+    within_api = scope["path"].startswith(f"{API_PREFIX}/") and template.startswith("/")
+    return API_PREFIX + template if within_api and not template.startswith(API_PREFIX) else template
 
 
 async def _read_ledger(session: AsyncSession) -> list[Metric]:
     outcomes = GaugeMetricFamily(
         "parakeet_job_results_last_hour", "Results recorded in the last hour, by outcome", labels=["code", "class"]
     )
-    counts: dict[str, int] = {row.outcome_code: row.count for row in await session.execute(_OUTCOMES)}
+    counts: dict[str, int] = {row.outcome_code: row.results for row in await session.execute(_OUTCOMES)}
     for code, entry in CATALOGUE.items():
         outcomes.add_metric([code, entry.outcome_class], counts.get(code, 0))
     states = GaugeMetricFamily(

@@ -56,6 +56,10 @@ async def record_attempt(
         VALUES (:result, :due_at, :number, :token, :due_at, 1.5, :code, :class, 'm', CAST(:checks AS jsonb),
             CAST(:evidence AS jsonb), 'node-1', 'chrome', '150', ARRAY['boom'])
         """,
-        **{"result": result, "due_at": due_at, "number": number, "token": uuid4(), "code": code},
+        result=result,
+        due_at=due_at,
+        number=number,
+        token=uuid4(),
+        code=code,
         **{"class": outcome_class, "checks": json.dumps([{**check, "steps": steps}]), "evidence": json.dumps(evidence)},
     )

@@ -84,7 +84,7 @@ async def delete(session: Session, configuration_id: Id) -> None:
 async def pause_configuration(
     session: Session, configuration_id: Id, sent: PauseSent, author: Author
 ) -> ConfigurationView:
-    """Stop it, with a reason. What is due and not running is recorded as `cancelled`. A second pause replaces the first."""
+    """Stop it, with a reason; a second pause replaces the first. What is due and not running is `cancelled`."""
     return configuration_view(await pause(session, configuration_id, sent, author.name))
 
 
@@ -96,7 +96,7 @@ async def resume_configuration(session: Session, configuration_id: Id) -> Config
 
 @router.post("/{id}/run", status_code=202, dependencies=[RUN, IDEMPOTENT], responses=problems(404))
 async def run(session: Session, configuration_id: Id, sent: RunSent | None = None) -> ScheduledJobsMade:
-    """Run it now, ahead of others, also while it is paused. Its next due moment stays. The result will have the same id."""
+    """Run it now, ahead of others, also while it is paused. Its next due moment stays. Results have the same ids."""
     made = await run_now(session, configuration_id, sent or RunSent(browsers=None))
     return ScheduledJobsMade(scheduled_jobs=[scheduled_job_view(job) for job in made])
 

@@ -37,7 +37,7 @@ async def read(session: Session, result_id: Id) -> ResultView:
     responses={
         200: {
             "description": "The file. Page source comes as plain text to be saved: it is never run.",
-            "content": {kind: BINARY for kind in ("image/png", "image/jpeg", "application/json", "text/plain")},
+            "content": dict.fromkeys(("image/png", "image/jpeg", "application/json", "text/plain"), BINARY),
         },
         **problems(404),
     },
