@@ -11,7 +11,8 @@ SITE = "shop.acme.example"
 
 
 def judge(**found: Any) -> Outcome:
-    return classify(Facts(**({"site": SITE, "duration_seconds": 3.0, "timeout_seconds": 60.0} | found)))
+    given: dict[str, Any] = {"site": SITE, "duration_seconds": 3.0, "timeout_seconds": 60.0}
+    return classify(Facts(**(given | found)))
 
 
 IN, REFUSED = LoginFinding.IN, LoginFinding.REFUSED

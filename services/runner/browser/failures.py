@@ -45,9 +45,11 @@ class _Signature:
 _SIGNATURES = (
     _Signature("unable to create native thread", Fault.THREADS_EXHAUSTED),
     _Signature("unable to create new native thread", Fault.THREADS_EXHAUSTED),
+    _Signature("failed to start a thread", Fault.THREADS_EXHAUSTED),
     _Signature("pthread_create", Fault.THREADS_EXHAUSTED),
     _Signature("failed to write prefs file", Fault.RESOURCES_EXHAUSTED),
     _Signature("no space left on device", Fault.RESOURCES_EXHAUSTED),
+    _Signature("resource temporarily unavailable", Fault.RESOURCES_EXHAUSTED),
     _Signature("cannot allocate memory", Fault.RESOURCES_EXHAUSTED),
     _Signature("java heap space", Fault.RESOURCES_EXHAUSTED),
     _Signature("prematurely, exit value: 133", Fault.RESOURCES_EXHAUSTED),

@@ -2,11 +2,15 @@
 
 import asyncio
 import logging
+import os
+import signal
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 from selenium.webdriver import Remote
@@ -81,6 +85,8 @@ class Browser:
         gone = await _delete(self.http, settings, self.session.id)
         if not gone and self.devtools is not None:
             await self.devtools.close_browser(min(3.0, settings.cleanup_seconds))
+            gone = await _delete(self.http, settings, self.session.id)
+        if not gone and _kill_on_this_machine(self.driver.caps, settings):
             gone = await _delete(self.http, settings, self.session.id)
         if self.devtools is not None:
             await self.devtools.close()
@@ -248,6 +254,22 @@ async def _delete(http: aiohttp.ClientSession, settings: BrowserSettings, sessio
             return answer.status in (200, 404)
     except (aiohttp.ClientError, OSError, TimeoutError):
         return False
+
+
+def _kill_on_this_machine(capabilities: Mapping[str, Any], settings: BrowserSettings) -> bool:
+    """The last resort against a frozen browser of a driver beside us; behind a Grid, pids mean nothing."""
+    beside_us = urlsplit(settings.webdriver_url).hostname in ("127.0.0.1", "localhost", "::1")
+    pid = capabilities.get("goog:processID")
+    if not beside_us or pid is None or "se:cdp" in capabilities:
+        return False
+    try:
+        # The pid may be another process's by now.
+        if b"--remote-debugging" not in Path("/proc", str(pid), "cmdline").read_bytes():
+            return False
+        os.kill(int(pid), signal.SIGKILL)
+    except OSError:
+        return False
+    return True
 
 
 async def finish_undisturbed(cleanup: Awaitable[object]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -163,7 +163,8 @@ def task_for(entry_point: str, **changes: Any) -> BrowserTask:
 
 
 def settings_for(webdriver_url: str, **changes: Any) -> BrowserSettings:
-    return BrowserSettings(**({"webdriver_url": webdriver_url, "no_sandbox": os.geteuid() == 0} | changes))
+    given: dict[str, Any] = {"webdriver_url": webdriver_url, "no_sandbox": os.geteuid() == 0}
+    return BrowserSettings(**(given | changes))
 
 
 async def ignore(session: Session) -> None:
@@ -171,7 +172,7 @@ async def ignore(session: Session) -> None:
 
 
 @pytest.fixture
-def check(webdriver_url: str) -> Callable[..., Awaitable[AttemptReport]]:
+def check(webdriver_url: str) -> Callable[..., Coroutine[Any, Any, AttemptReport]]:
     """Runs a task against the plain driver; keywords that are settings change those, others the task."""
 
     async def run(entry_point: str, **changes: Any) -> AttemptReport:

@@ -1,13 +1,14 @@
 """The automatic log-in against pages as partners make them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
 from examples.shop.app import PASSWORD, REFUSAL
 from services.runner.browser.attempt import AttemptReport, Credentials
 
-Check = Callable[..., Awaitable[AttemptReport]]
+Check = Callable[..., Coroutine[Any, Any, AttemptReport]]
 
 
 @pytest.mark.parametrize(

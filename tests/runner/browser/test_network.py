@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from services.embedded.process import LOOPBACK
 from services.runner.browser.attempt import AttemptReport
 from tests.runner.browser.conftest import Listener
 
-Check = Callable[..., Awaitable[AttemptReport]]
+Check = Callable[..., Coroutine[Any, Any, AttemptReport]]
 
 
 async def test_a_closed_port_refuses_the_connection(check: Check, shop: str, closed_url: str) -> None:

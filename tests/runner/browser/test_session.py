@@ -1,18 +1,28 @@
 """Getting a session, losing it, and leaving none behind: against a plain driver."""
 
 import asyncio
+import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import aiohttp
+import psutil
 import pytest
 
-from services.embedded.process import LOOPBACK
+from services.embedded.driver import find
+from services.embedded.process import LOOPBACK, ServerProcess, free_port
 from services.runner.browser.attempt import AttemptReport, Session
+from services.runner.browser.grid_status import read_status
 from services.runner.browser.run import run_browser_task
 from tests.runner.browser.conftest import Listener, browsers, settings_for, task_for
+from tests.servers.process import server_process
 
-Check = Callable[..., Awaitable[AttemptReport]]
+_UNUSED_USER = 61987
+
+Check = Callable[..., Coroutine[Any, Any, AttemptReport]]
 
 
 async def test_a_closed_driver_port_is_an_unreachable_grid(check: Check, shop: str, closed_url: str) -> None:
@@ -71,14 +81,22 @@ async def test_a_killed_tab_is_a_crash(check: Check, silent: Listener) -> None:
 async def test_a_frozen_browser_is_not_the_site_s_fault(check: Check, silent: Listener) -> None:
     running = asyncio.create_task(check(f"{silent.url}/login", timeout_seconds=3, cleanup_seconds=1))
     await silent.asked.wait()
-    frozen = browsers()
-    for process in frozen:
-        process.suspend()
+    for process in browsers():
+        if process.name() == "chromium":
+            process.suspend()
     report = await running
-    for process in frozen:
-        if process.is_running():
-            process.kill()
     assert report.outcome.code == "browser_crashed", report.outcome
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a user of its own, with a limit on threads")
+async def test_a_driver_without_threads_left_is_told_from_other_failures(check: Check, servers: Path) -> None:
+    idle = await _driver_as_nobody(servers / "threads", limit=None)
+    threads = psutil.Process(idle.pid).num_threads()
+    await idle.kill()
+    starved = await _driver_as_nobody(servers / "threads", limit=threads)
+    report = await check("about:blank", webdriver_url=starved.url)
+    await starved.kill()
+    assert report.outcome.code == "native_thread_exhausted", report.outcome
 
 
 async def test_cancelling_a_check_closes_its_session(webdriver_url: str, silent: Listener) -> None:
@@ -131,6 +149,36 @@ async def test_proxies_of_the_environment_are_ignored(
         f"{shop}/umbrella/login", capabilities={"browserName": "chrome", "proxy": {"proxyType": "direct"}}
     )
     assert report.outcome.code == "login_form_not_found"
+
+
+@dataclass
+class _Starved:
+    url: str
+    process: ServerProcess
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    async def kill(self) -> None:
+        await self.process.kill()
+
+
+async def _driver_as_nobody(folder: Path, limit: int | None) -> _Starved:
+    """chromedriver as a user that runs nothing else, so that its limit counts its own threads only."""
+    programs, port = find(), free_port()
+    assert programs is not None
+    limited = ["prlimit", f"--nproc={limit}:{limit}"] if limit is not None else []
+    user = ["setpriv", f"--reuid={_UNUSED_USER}", f"--regid={_UNUSED_USER}", "--clear-groups"]
+    process = server_process("driver", [*limited, *user, str(programs.driver), f"--port={port}"], folder)
+    starved = _Starved(f"http://{LOOPBACK}:{port}", process)
+
+    async def ready() -> bool:
+        async with aiohttp.ClientSession() as http:
+            return await read_status(http, starved.url) is not None
+
+    await process.start(ready)
+    return starved
 
 
 async def _never(session: Session) -> None:
