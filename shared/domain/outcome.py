@@ -162,9 +162,9 @@ CODES_THE_NETWORK_MAY_CAUSE = frozenset(
 def classify(facts: Facts) -> Outcome:
     """The judgement on one check. Pure.
 
-    The order is the rule: a fault of ours outweighs everything (also a nominal success), then what the site said to the
-    log-in, then why there was nothing to log in to. What the network may have caused is not the partner's fault when our
-    own control page fails as well.
+    The order is the rule: a fault of ours outweighs everything, also a nominal success; then comes what the site said
+    to the log-in, then why there was nothing to log in to. What the network may have caused is not the partner's fault
+    when our own control page fails as well.
     """
     if facts.fault is not None:
         code, words = _FAULTS[facts.fault]
