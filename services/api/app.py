@@ -12,7 +12,7 @@ from services.api.body_limit import LimitBody
 from services.api.browsers.routes import router as browsers
 from services.api.dependencies import Resources
 from services.api.docs import add_docs
-from services.api.errors import problems, register_errors
+from services.api.errors import AnswerCrashes, problems, register_errors
 from services.api.infrastructure.routes import router as infrastructure
 from services.api.job_configurations.routes import router as job_configurations
 from services.api.job_results.routes import router as job_results
@@ -71,6 +71,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         separate_input_output_schemas=True,
     )
     app.state.metrics = Metrics()
+    app.add_middleware(AnswerCrashes)
     app.add_middleware(LimitBody)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     register_errors(app)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.secret_box import SecretUnreadable
 
@@ -144,7 +145,31 @@ def register_errors(app: FastAPI) -> None:
         app.add_exception_handler(exception, _answer_known)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(DBAPIError, _answer_database)
-    app.add_exception_handler(Exception, _answer_unforeseen)
+
+
+class AnswerCrashes:
+    """The last resort. The framework's own would raise the error again, and its text, with what was sent, be logged."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        except Exception as error:
+            answer = await _answer_unforeseen(Request(scope), error)
+            if not started:
+                await answer(scope, receive, send)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -80,8 +80,7 @@ class Service:
             return list(answer.mappings()) if answer.returns_rows else []
 
     def client(self, key: str | None = None) -> httpx.AsyncClient:
-        # What the server would answer, not what it raised.
-        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app=self.app)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         return httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers)
 

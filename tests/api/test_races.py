@@ -93,9 +93,9 @@ async def test_a_planner_that_comes_in_the_middle_of_an_edit_waits_and_plans_not
     async with service.engine.connect() as holder:
         # Holds up the pause at its last step: after the schedules, before its commit.
         job = await service.execute(
-            "INSERT INTO scheduled_jobs (id, schedule_id, origin, due_at, kind, shard, lane, priority, overlap, run_after,"
-            " start_by) VALUES (gen_random_uuid(), :id, 'schedule', now() + interval '1 h', 'check', 0, 'x', 1, 'skip',"
-            " now(), now()) RETURNING id",
+            "INSERT INTO scheduled_jobs (id, schedule_id, origin, due_at, kind, shard, lane, priority, overlap,"
+            " run_after, start_by) VALUES (gen_random_uuid(), :id, 'schedule', now() + interval '1 h', 'check', 0, 'x',"
+            " 1, 'skip', now(), now()) RETURNING id",
             id=schedule["id"],
         )
         await holder.execute(text("SELECT 1 FROM scheduled_jobs WHERE id = :id FOR UPDATE"), {"id": job[0]["id"]})

@@ -17,6 +17,7 @@ from tests.api.conftest import ACME, CHROMIUM, EVERY_QUARTER, Service, Starter, 
 
 USERNAME, PASSWORD, TOTP = "canary-username", "canary-password", "JBSWY3DPEHPK3PXP"
 CREDENTIALS = {"username": USERNAME, "password": PASSWORD, "totp_secret": TOTP}
+JSON = {"Content-Type": "application/json"}
 WITH_SECRETS: dict[str, Any] = {
     **ACME,
     "credentials": CREDENTIALS,
