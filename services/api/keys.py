@@ -24,12 +24,12 @@ Name = Annotated[str, typer.Option(help="Who uses it; shown as the author of pau
 @app.command()
 def create(
     name: Name,
-    scope: Annotated[list[Scope], typer.Option(help="read, run, write or admin; each includes those before it.")],
+    scope: Annotated[Scope, typer.Option(help="Each includes those before it.")],
 ) -> None:
     """Make a key and print it. It is shown this once: only its hash is stored."""
     if not re.fullmatch(r"[\w][\w .@-]{0,62}", name):
         raise typer.BadParameter("1 to 63 letters, digits, blanks, dots, dashes and @", param_hint="--name")
-    typer.echo(_run(lambda session: create_key(session, name, scope)))
+    typer.echo(_run(lambda session: create_key(session, name, [scope])))
 
 
 @app.command("list")

@@ -140,3 +140,31 @@ async def test_nothing_is_next_while_it_is_paused(api: httpx.AsyncClient, config
     path = f"/job-configurations/{configuration['id']}"
     await api.post(f"{path}/pause", json={"reason": "holiday"})
     assert (await api.get(f"{path}/next-runs")).json() == {"items": []}
+
+
+@pytest.mark.parametrize("how", ["pause", "retime", "delete"])
+async def test_moments_that_no_scheduler_planned_still_end_in_a_result(
+    api: httpx.AsyncClient, configuration: dict[str, Any], service: Service, how: str
+) -> None:
+    """Four came due in an outage of an hour; the newest is the one that is caught up on."""
+    [schedule] = await schedules(service)
+    first = schedule["next_due"] - timedelta(minutes=60)
+    await service.execute("UPDATE schedules SET next_due = :first", first=first)
+    path = f"/job-configurations/{configuration['id']}"
+    if how == "pause":
+        (await api.post(f"{path}/pause", json={"reason": "x"})).raise_for_status()
+    elif how == "retime":
+        (await api.patch(path, json={"schedule": {"interval_seconds": 7200}})).raise_for_status()
+    else:
+        (await api.delete(path)).raise_for_status()
+    moments = [first + timedelta(minutes=15) * number for number in range(4)]
+    results = await service.execute("SELECT due_at, outcome_code FROM job_results ORDER BY due_at")
+    ended = [(row["due_at"], row["outcome_code"]) for row in results]
+    expected = [(moment, "missed") for moment in moments[:3]]
+    if how == "retime":
+        [job] = await service.execute("SELECT due_at, state FROM scheduled_jobs")
+        assert (job["due_at"], job["state"]) == (moments[3], "planned")
+    else:
+        expected.append((moments[3], "cancelled"))
+        assert await service.execute("SELECT due_at FROM scheduled_jobs") == []
+    assert ended == expected

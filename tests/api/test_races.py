@@ -52,7 +52,7 @@ async def stop(api: httpx.AsyncClient, how: str, configuration_id: str) -> httpx
         case "delete":
             return await api.delete(path)
         case "retime":
-            return await api.patch(path, json={"schedule": {"interval_seconds": 3600}})
+            return await api.patch(path, json={"schedule": {"interval_seconds": 3601}})
         case "partner":
             return await api.patch("/partners/acme", json={"active": False})
         case "browser":
@@ -84,6 +84,20 @@ async def test_a_planner_that_read_before_the_edit_plans_nothing_after_it(
     [schedule] = await schedules(service)
     assert (await stop(api, how, configuration["id"])).is_success
     assert await plan(planner, schedule) == 0
+
+
+async def test_a_new_timing_with_the_same_next_moment_is_told_from_the_old_one(
+    api: httpx.AsyncClient, acme: dict[str, Any], service: Service, planner: AsyncConnection
+) -> None:
+    hourly = {**EVERY_QUARTER, "schedule": {"cron": "0 * * * *"}}
+    made = (await api.post("/job-configurations", json=hourly)).json()
+    [before] = await schedules(service)
+    retimed = {"schedule": {"cron": "0 0-23 * * *"}}
+    (await api.patch(f"/job-configurations/{made['id']}", json=retimed)).raise_for_status()
+    assert await plan(planner, before) == 0
+    [after] = await schedules(service)
+    assert [row["due_at"] for row in await service.execute("SELECT due_at FROM scheduled_jobs")] == [before["next_due"]]
+    assert after["next_due"] == before["next_due"] + timedelta(hours=1)
 
 
 async def test_a_planner_that_comes_in_the_middle_of_an_edit_waits_and_plans_nothing(

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.api.job_configurations.due_moments import plan_ahead, plan_overdue
 from shared.domain.schedule import NEVER, shard_of
 from shared.ledger import end_not_run
 from shared.models import Browser, JobConfiguration, Partner, Schedule, ScheduledJob
@@ -41,8 +42,9 @@ async def apply_definition(session: AsyncSession, configurations: Sequence[JobCo
     await session.flush()
     schedules = await _lock_schedules(session, configurations)
     now = await _now(session)
+    await plan_overdue(session, schedules, now)
     active_partners, enabled_browsers = await _what_runs(session, configurations)
-    stopped, retimed, kept = [], [], []
+    stopped, retimed, kept, unmoved = [], [], [], []
     for configuration in configurations:
         own = {row.browser: row for row in schedules if row.job_configuration_id == configuration.id}
         runs = configuration.enabled and configuration.paused_at is None and configuration.partner in active_partners
@@ -52,7 +54,7 @@ async def apply_definition(session: AsyncSession, configurations: Sequence[JobCo
             if row is None:
                 session.add(_new_row(configuration, browser, due_when))
                 continue
-            timing_before, never_before = row.timing(), row.never_due
+            timing_before, due_before, never_before = row.timing(), row.next_due, row.never_due
             _write(row, configuration)
             if due_when is None:
                 row.next_due = NEVER
@@ -60,18 +62,23 @@ async def apply_definition(session: AsyncSession, configurations: Sequence[JobCo
             elif row.timing() != timing_before or never_before:
                 row.next_due = row.timing().due_after(now)
                 retimed.append(row.id)
+                if row.next_due == due_before:
+                    unmoved.append(row)
             else:
                 kept.append(row.id)
         await _remove(session, own.values(), now, reason)
     await session.flush()
     await _withdraw_future(session, [*stopped, *retimed], now)
     await _end_due(session, stopped, reason)
+    await plan_ahead(session, unmoved)
     await session.execute(_FOLLOW, {"ids": sorted([*retimed, *kept])})
 
 
 async def remove_schedules(session: AsyncSession, configurations: Sequence[JobConfiguration], reason: str) -> None:
     schedules = await _lock_schedules(session, configurations)
-    await _remove(session, schedules, await _now(session), reason)
+    now = await _now(session)
+    await plan_overdue(session, schedules, now)
+    await _remove(session, schedules, now, reason)
 
 
 async def _remove(session: AsyncSession, rows: Iterable[Schedule], now: datetime, reason: str) -> None:

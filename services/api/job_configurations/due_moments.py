@@ -1,0 +1,70 @@
+"""Due moments that the API plans itself, since an edit would hide them from the planner.
+
+After an outage: an edit moves the next due moment on, and then nobody would find those before it any more; yet each
+must end in a result. And where old and new timing meet: see `plan_ahead`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.domain.schedule import CatchUp, Origin, plan, scheduled_job_id
+from shared.ledger import end_not_run
+from shared.models import Schedule, ScheduledJob
+
+MISSED = "The scheduler did not get round to it in time."
+
+
+async def plan_overdue(session: AsyncSession, schedules: Sequence[Schedule], now: datetime) -> None:
+    """By the rule that the scheduler follows, for schedules whose rows the caller has locked."""
+    for schedule in schedules:
+        while not schedule.never_due and schedule.next_due <= now:
+            await _plan_some(session, schedule, now)
+
+
+async def plan_ahead(session: AsyncSession, schedules: Sequence[Schedule]) -> None:
+    """Plan the next due moment of each and move on, as after an edit that left it where it was.
+
+    A planner that read the old timing before the edit compares the due moment only. Finding it unchanged, it would move
+    on by the old timing; finding it moved, it does nothing.
+    """
+    for schedule in schedules:
+        row = _row(schedule, schedule.next_due)
+        await session.execute(insert(ScheduledJob).values(row).on_conflict_do_nothing())
+        schedule.next_due = schedule.timing().due_after(schedule.next_due)
+    await session.flush()
+
+
+async def _plan_some(session: AsyncSession, schedule: Schedule, now: datetime) -> None:
+    deadline = timedelta(seconds=schedule.start_deadline_seconds)
+    planned = plan(
+        schedule.timing(), CatchUp(schedule.catch_up), deadline, next_due=schedule.next_due, now=now, until=now
+    )
+    rows = [_row(schedule, due_at) for due_at in (*planned.missed, *planned.run)]
+    if rows:
+        await session.execute(insert(ScheduledJob).values(rows).on_conflict_do_nothing())
+    missed = [scheduled_job_id(schedule.id, Origin.SCHEDULE, due_at) for due_at in planned.missed]
+    await end_not_run(session, missed, "missed", MISSED)
+    schedule.next_due = planned.next_due
+
+
+def _row(schedule: Schedule, due_at: datetime) -> dict[str, Any]:
+    return {
+        "id": scheduled_job_id(schedule.id, Origin.SCHEDULE, due_at),
+        "schedule_id": schedule.id,
+        "origin": Origin.SCHEDULE,
+        "due_at": due_at,
+        "run_after": schedule.timing().run_after(due_at),
+        "start_by": due_at + timedelta(seconds=schedule.start_deadline_seconds),
+        "kind": schedule.kind,
+        "shard": schedule.shard,
+        "lane": schedule.lane,
+        "priority": schedule.priority,
+        "overlap": schedule.overlap,
+        "job_configuration_id": schedule.job_configuration_id,
+        "partner": schedule.partner,
+        "browser": schedule.browser,
+    }

@@ -1,0 +1,81 @@
+"""What is typed: starting the API, and looking after keys."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from tests.api.conftest import Service
+
+ROOT = Path(__file__).parents[2]
+
+
+async def run(module: str, *arguments: str, **settings: str) -> tuple[int, str]:
+    """The exit code and everything that was printed."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PARAKEET_")}
+    environment |= {f"PARAKEET_{name.upper()}": value for name, value in settings.items()}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module, *arguments),
+        cwd=ROOT,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(60):
+        output, _ = await process.communicate()
+    return process.returncode or 0, output.decode()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])
+async def test_without_authentication_it_listens_on_loopback_only(host: str) -> None:
+    secret = Fernet.generate_key().decode()
+    code, output = await run(
+        "services.api", auth="off", host=host, database_url="postgresql://localhost/x", secret_keys=secret
+    )
+    assert code == 2
+    assert "loopback" in output
+    assert host in output
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({}, "PARAKEET_DATABASE_URL"),
+        ({"database_url": "postgresql://localhost/x"}, "PARAKEET_SECRET_KEYS"),
+        ({"database_url": "postgresql://localhost/x", "secret_keys": "hunter2"}, "Fernet"),
+        ({"database_url": "mysql://root:hunter2@localhost/x"}, "PARAKEET_DATABASE_URL"),
+    ],
+)
+async def test_what_is_missing_is_named(settings: dict[str, str], word: str) -> None:
+    code, output = await run("services.api", **settings)
+    assert code == 2
+    assert word in output
+    assert "hunter2" not in output
+    assert "Traceback" not in output
+
+
+async def test_a_key_is_made_listed_used_and_revoked(service: Service) -> None:
+    url = service.settings.database_url
+    code, output = await run("services.api.keys", "create", "--name", "ops", "--scope", "write", database_url=url)
+    assert code == 0, output
+    key = output.strip()
+    async with service.client(key) as client:
+        assert (await client.get("/api/v1/partners")).status_code == 200
+        code, output = await run("services.api.keys", "list", database_url=url)
+        assert "ops\twrite" in output
+        assert key not in output
+        assert (await run("services.api.keys", "revoke", "--name", "ops", database_url=url))[0] == 0
+        assert (await client.get("/api/v1/partners")).status_code == 401
+    assert (await run("services.api.keys", "revoke", "--name", "ops", database_url=url))[0] == 1
+    assert (await run("services.api.keys", "create", "--name", "ops", "--scope", "read", database_url=url))[0] == 2
+
+
+async def test_secrets_are_rotated(service: Service) -> None:
+    keys = f"{Fernet.generate_key().decode()},{service.settings.keys()[0]}"
+    code, output = await run(
+        "services.api.keys", "rotate-secrets", database_url=service.settings.database_url, secret_keys=keys
+    )
+    assert (code, output) == (0, "0 partners now use the first key.\n")
