@@ -4,14 +4,18 @@ Needed by all three services: the runner records what it did, the scheduler what
 Each function runs in the caller's transaction.
 """
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from shared.domain.outcome import CATALOGUE, OutcomeClass
+from shared.domain.outcome import CATALOGUE, Outcome, OutcomeClass
+from shared.domain.schedule import NEVER
 
 _END_NOT_RUN = text("""
     WITH ended AS (
@@ -51,3 +55,118 @@ async def end_not_run(
         _END_NOT_RUN, {"ids": sorted(ids), "code": code, "message": message, "start_by": start_by_before}
     )
     return list(rows.scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """What is kept of one ended attempt; the columns of `attempts`."""
+
+    outcome: Outcome
+    started_at: datetime | None
+    duration_seconds: float | None
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    session_id: str | None = None
+    node: str | None = None
+    browser_name: str | None = None
+    browser_version: str | None = None
+    final_url: str | None = None
+    title: str | None = None
+    console_errors: list[str] = field(default_factory=list)
+    traceback: str | None = None
+
+
+_ATTEMPT = """
+    INSERT INTO attempts (scheduled_job_id, due_at, number, token, runner, started_at, duration_seconds,
+                          outcome_code, outcome_class, message, checks, evidence, session_id, node,
+                          browser_name, browser_version, final_url, title, console_errors, traceback)
+    SELECT id, due_at, attempt, :token, runner, :started_at, :duration_seconds,
+           :code, :class, :message, CAST(:checks AS jsonb), CAST(:evidence AS jsonb), :session_id, :node,
+           :browser_name, :browser_version, :final_url, :title, CAST(:console_errors AS text[]), :traceback
+    FROM held
+"""
+# A result keeps each check's outcome; its steps stay with the attempt.
+_END = text(f"""
+    WITH held AS (
+        DELETE FROM scheduled_jobs WHERE id = :id AND token = :token AND state = 'running' RETURNING *
+    ), attempt_in AS ({_ATTEMPT}), result_in AS (
+        INSERT INTO job_results (id, due_at, schedule_id, origin, kind, job_configuration_id, partner, browser,
+                                 executed_at, duration_seconds, outcome_code, outcome_class, message, checks,
+                                 attempts, token)
+        SELECT id, due_at, schedule_id, origin, kind, job_configuration_id, partner, browser,
+               :started_at, :duration_seconds, :code, :class, :message, CAST(:result_checks AS jsonb), attempt, :token
+        FROM held
+    )
+    SELECT count(*) FROM held
+""")
+# The old token and runner are read before the update, in `held`; the update repeats the whole condition.
+_RETRY = text(f"""
+    WITH held AS (
+        SELECT * FROM scheduled_jobs WHERE id = :id AND token = :token AND state = 'running' FOR UPDATE
+    ), back AS (
+        UPDATE scheduled_jobs SET
+            state = 'planned', run_after = :run_after, token = NULL, lease_until = NULL, runner = NULL,
+            browser_session = NULL, dispatched_at = NULL, publication = 0, last_outcome = :code,
+            partner_failures = scheduled_jobs.partner_failures + :partner_failures,
+            infrastructure_failures = scheduled_jobs.infrastructure_failures + :infrastructure_failures
+        FROM held WHERE scheduled_jobs.id = held.id
+    ), attempt_in AS ({_ATTEMPT})
+    SELECT count(*) FROM held
+""")
+
+
+async def end_attempt(
+    connection: AsyncConnection | AsyncSession,
+    job: UUID,
+    token: UUID,
+    record: AttemptRecord,
+    *,
+    retry_at: datetime | None = None,
+    counts: bool = True,
+) -> bool:
+    """Record one attempt, and with it end the scheduled job, or put it back to planned for `retry_at`.
+
+    False when `token` is not (or no longer) the claim's: then nothing was written. With `counts=False` a retry takes
+    nothing from the failure budgets.
+    """
+    values = {
+        "id": job,
+        "token": token,
+        "started_at": record.started_at,
+        "duration_seconds": record.duration_seconds,
+        "code": record.outcome.code,
+        "class": record.outcome.outcome_class.value,
+        "message": record.outcome.message,
+        "checks": json.dumps(record.checks),
+        "evidence": json.dumps(record.evidence),
+        "session_id": record.session_id,
+        "node": record.node,
+        "browser_name": record.browser_name,
+        "browser_version": record.browser_version,
+        "final_url": record.final_url,
+        "title": record.title,
+        "console_errors": record.console_errors,
+        "traceback": record.traceback,
+    }
+    if retry_at is None:
+        brief = [{key: value for key, value in check.items() if key != "steps"} for check in record.checks]
+        rows = await connection.execute(_END, {**values, "result_checks": json.dumps(brief)})
+    else:
+        ours = record.outcome.outcome_class is OutcomeClass.INFRASTRUCTURE_FAILURE
+        failures = {"partner_failures": int(counts and not ours), "infrastructure_failures": int(counts and ours)}
+        rows = await connection.execute(_RETRY, {**values, **failures, "run_after": retry_at})
+    return bool(rows.scalar_one())
+
+
+_NEXT_DUE = text("""
+    SELECT least(
+        (SELECT min(due_at) FROM scheduled_jobs
+         WHERE schedule_id = :schedule_id AND origin = 'schedule' AND due_at > :due_at),
+        (SELECT next_due FROM schedules WHERE id = :schedule_id AND next_due < 'infinity'))
+""")
+
+
+async def next_due_of(connection: AsyncConnection | AsyncSession, schedule_id: UUID, due_at: datetime) -> datetime:
+    """The due moment of the schedule that follows `due_at`, planned or not; `NEVER` when it is paused or gone."""
+    found = await connection.execute(_NEXT_DUE, {"schedule_id": schedule_id, "due_at": due_at})
+    return found.scalar_one() or NEVER

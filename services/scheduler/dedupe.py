@@ -1,0 +1,41 @@
+"""The Redis keys that spare a second publication. Only ever a saving: without Redis there are duplicates, no losses."""
+
+from uuid import UUID
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+
+ANSWER_WITHIN_SECONDS = 0.02
+KEEP_MILLISECONDS = 600_000
+
+
+class Dedupe:
+    def __init__(self, url: str) -> None:
+        self._redis = Redis.from_url(
+            url, socket_timeout=ANSWER_WITHIN_SECONDS, socket_connect_timeout=ANSWER_WITHIN_SECONDS
+        )
+
+    async def remember(self, key: tuple[UUID, int, int]) -> None:
+        """To be called after the broker's confirm, never before: a key without a message would lose the moment."""
+        try:
+            await self._redis.set(_name(key), 1, px=KEEP_MILLISECONDS)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.debug("dedupe_unavailable", error=type(error).__name__)
+
+    async def was_published(self, key: tuple[UUID, int, int]) -> bool:
+        """False whenever Redis does not say otherwise in time."""
+        try:
+            return bool(await self._redis.exists(_name(key)))
+        except (RedisError, OSError, TimeoutError):
+            return False
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+def _name(key: tuple[UUID, int, int]) -> str:
+    job, attempt, publication = key
+    return f"parakeet:published:{job}:{attempt}:{publication}"

@@ -1,0 +1,182 @@
+"""Plans what falls due soon, and loads it into the agenda. Two owners at once are harmless: the old due moment decides."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.scheduler.agenda import Agenda, Entry
+from services.scheduler.replicas import Replicas
+from shared.clock import DatabaseClock
+from shared.domain.outcome import CATALOGUE
+from shared.domain.schedule import CatchUp, Origin, Timing, plan, scheduled_job_id
+
+log = structlog.get_logger(__name__)
+
+PLAN_AHEAD = timedelta(seconds=2)
+PER_SHARD = 500
+
+# One index scan a shard: `shard = ANY(..) ORDER BY next_due` makes PostgreSQL sort everything.
+_DUE_SOON = text("""
+    SELECT s.* FROM unnest(CAST(:shards AS smallint[])) AS mine(shard)
+    CROSS JOIN LATERAL (
+        SELECT id, next_due, interval_seconds, cron, timezone, jitter_seconds, catch_up, start_deadline_seconds
+        FROM schedules WHERE schedules.shard = mine.shard AND next_due <= :until ORDER BY next_due LIMIT :per_shard
+    ) s
+""")
+# The timing is compared with the old due moment: an edit may leave that moment as it was.
+_PLAN = text("""
+    WITH asked AS (
+        SELECT * FROM unnest(CAST(:schedule_ids AS uuid[]), CAST(:olds AS timestamptz[]), CAST(:news AS timestamptz[]),
+                             CAST(:intervals AS integer[]), CAST(:crons AS text[]), CAST(:zones AS text[]))
+            AS a(id, old, new, interval_seconds, cron, timezone)
+    ), moved AS (
+        UPDATE schedules SET next_due = asked.new FROM asked
+        WHERE schedules.id = asked.id AND schedules.next_due = asked.old AND schedules.timezone = asked.timezone
+          AND schedules.interval_seconds IS NOT DISTINCT FROM asked.interval_seconds
+          AND schedules.cron IS NOT DISTINCT FROM asked.cron
+        RETURNING schedules.*
+    ), planned AS (
+        INSERT INTO scheduled_jobs (id, schedule_id, origin, due_at, kind, shard, lane, priority, overlap,
+                                    job_configuration_id, partner, browser, run_after, start_by)
+        SELECT m.id, moved.id, 'schedule', m.due_at, moved.kind, moved.shard, moved.lane, moved.priority,
+               moved.overlap, moved.job_configuration_id, moved.partner, moved.browser, m.run_after,
+               m.due_at + moved.start_deadline_seconds * interval '1 second'
+        FROM unnest(CAST(:run_ids AS uuid[]), CAST(:run_schedules AS uuid[]), CAST(:run_dues AS timestamptz[]),
+                    CAST(:run_afters AS timestamptz[])) AS m(id, schedule_id, due_at, run_after)
+        JOIN moved ON moved.id = m.schedule_id
+        ON CONFLICT DO NOTHING
+    )
+    INSERT INTO job_results (id, schedule_id, origin, due_at, kind, job_configuration_id, partner, browser,
+                             outcome_code, outcome_class, message)
+    SELECT m.id, moved.id, 'schedule', m.due_at, moved.kind, moved.job_configuration_id, moved.partner, moved.browser,
+           'missed', 'not_run', :missed_message
+    FROM unnest(CAST(:missed_ids AS uuid[]), CAST(:missed_schedules AS uuid[]), CAST(:missed_dues AS timestamptz[]))
+        AS m(id, schedule_id, due_at)
+    JOIN moved ON moved.id = m.schedule_id
+    ON CONFLICT DO NOTHING
+""")
+_LOAD = text("""
+    SELECT j.*,
+           j.overlap <> 'allow' AND j.attempt = 0 AND EXISTS (
+               SELECT 1 FROM scheduled_jobs e WHERE e.schedule_id = j.schedule_id AND e.due_at < j.due_at
+           ) AS overlapping
+    FROM unnest(CAST(:shards AS smallint[])) AS mine(shard)
+    CROSS JOIN LATERAL (
+        SELECT id, schedule_id, due_at, run_after, priority, attempt, publication, lane, overlap FROM scheduled_jobs
+        WHERE scheduled_jobs.shard = mine.shard AND state = 'planned' AND run_after <= :until
+        ORDER BY run_after LIMIT :per_shard
+    ) j
+""")
+
+
+class Planner:
+    def __init__(self, engine: AsyncEngine, clock: DatabaseClock, agenda: Agenda, replicas: Replicas) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._agenda = agenda
+        self._replicas = replicas
+
+    async def tick(self) -> None:
+        """Plan every schedule of ours that is due within 2 s, then read what is planned into the agenda."""
+        shards = sorted(self._replicas.shards)
+        if not shards:
+            self._agenda.rebuild(())
+            return
+        async with self._engine.connect() as connection:
+            while await self._plan_batch(connection, shards):
+                await connection.commit()
+            await connection.commit()
+            now = self._clock.now()
+            asked = {"shards": shards, "until": now + PLAN_AHEAD, "per_shard": PER_SHARD}
+            rows = (await connection.execute(_LOAD, asked)).all()
+            await connection.commit()
+        self._agenda.rebuild(entry_of(row, now) for row in rows)
+
+    async def _plan_batch(self, connection: AsyncConnection, shards: list[int]) -> bool:
+        """True when there may be more to plan at once."""
+        now = self._clock.now()
+        until = now + PLAN_AHEAD
+        asked = {"shards": shards, "until": until, "per_shard": PER_SHARD}
+        rows = (await connection.execute(_DUE_SOON, asked)).all()
+        # Sorted by id, so that two planners of the same shards lock the rows in the same order.
+        batch = _Batch.of(sorted(rows, key=lambda row: row.id), now, until)
+        for arguments in batch.chunks():
+            await connection.execute(_PLAN, arguments)
+        return len(rows) >= PER_SHARD
+
+
+@dataclass(slots=True)
+class _Planned:
+    row: Row[tuple[object, ...]]
+    timing: Timing
+    run: Sequence[datetime]
+    missed: Sequence[datetime]
+    next_due: datetime
+
+
+@dataclass(slots=True)
+class _Batch:
+    planned: list[_Planned] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, rows: Iterable[Row[tuple[object, ...]]], now: datetime, until: datetime) -> "_Batch":
+        batch = cls()
+        for row in rows:
+            timing = Timing(row.id, row.interval_seconds, row.cron, row.timezone, row.jitter_seconds)
+            deadline = timedelta(seconds=row.start_deadline_seconds)
+            try:
+                made = plan(timing, CatchUp(row.catch_up), deadline, next_due=row.next_due, now=now, until=until)
+            except ValueError as error:
+                # It steps aside: the others go on, and it is looked at again at the next tick.
+                log.error("schedule_not_plannable", schedule=str(row.id), error=str(error))
+                continue
+            batch.planned.append(_Planned(row, timing, made.run, made.missed, made.next_due))
+        return batch
+
+    def chunks(self) -> Iterable[dict[str, object]]:
+        for start in range(0, len(self.planned), PER_SHARD):
+            yield _arguments(self.planned[start : start + PER_SHARD])
+
+
+def _arguments(chunk: list[_Planned]) -> dict[str, object]:
+    run = [(item, due) for item in chunk for due in item.run]
+    missed = [(item, due) for item in chunk for due in item.missed]
+    return {
+        "schedule_ids": [item.row.id for item in chunk],
+        "olds": [item.row.next_due for item in chunk],
+        "news": [item.next_due for item in chunk],
+        "intervals": [item.row.interval_seconds for item in chunk],
+        "crons": [item.row.cron for item in chunk],
+        "zones": [item.row.timezone for item in chunk],
+        "run_ids": [_job_id(item, due) for item, due in run],
+        "run_schedules": [item.row.id for item, _ in run],
+        "run_dues": [due for _, due in run],
+        "run_afters": [item.timing.run_after(due) for item, due in run],
+        "missed_ids": [_job_id(item, due) for item, due in missed],
+        "missed_schedules": [item.row.id for item, _ in missed],
+        "missed_dues": [due for _, due in missed],
+        "missed_message": CATALOGUE["missed"].description,
+    }
+
+
+def _job_id(item: _Planned, due: datetime) -> UUID:
+    return scheduled_job_id(item.timing.schedule_id, Origin.SCHEDULE, due)
+
+
+def entry_of(row: Row[tuple[object, ...]], now: datetime) -> Entry:
+    """The agenda's form of a planned row."""
+    return Entry(
+        run_after=row.run_after,
+        priority=row.priority,
+        id=row.id,
+        attempt=row.attempt,
+        publication=row.publication,
+        lane=row.lane,
+        overlapping=row.overlapping,
+        published_before=row.run_after <= now,
+    )
