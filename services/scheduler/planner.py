@@ -94,8 +94,8 @@ class Planner:
             now = self._clock.now()
             asked = {"shards": shards, "until": now + PLAN_AHEAD, "per_shard": PER_SHARD}
             rows = (await connection.execute(_LOAD, asked)).all()
-            await connection.commit()
-        self._agenda.rebuild(entry_of(row, now) for row in rows)
+            # At once: what is marked between reading and rebuilding would be published twice.
+            self._agenda.rebuild(entry_of(row, now) for row in rows)
 
     async def _plan_batch(self, connection: AsyncConnection, shards: list[int]) -> bool:
         """True when there may be more to plan at once."""

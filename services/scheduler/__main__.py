@@ -1,0 +1,92 @@
+"""`python -m services.scheduler`: wires the scheduler's duties and runs them until it is told to stop."""
+
+import asyncio
+import sys
+from typing import Any
+
+import structlog
+import uvloop
+from pydantic import ValidationError
+
+from services.scheduler.agenda import Agenda
+from services.scheduler.dedupe import Dedupe
+from services.scheduler.dispatcher import Dispatcher
+from services.scheduler.housekeeping import end_pauses, make_partitions_ahead, remove_out_of_date
+from services.scheduler.planner import Planner
+from services.scheduler.replicas import Replicas
+from services.scheduler.settings import SchedulerSettings
+from services.scheduler.sweeper import sweep
+from shared.clock import DatabaseClock
+from shared.database import connect
+from shared.process import repeat, stop_on_signals
+from shared.queue import Queue
+from shared.queue.rabbitmq import RabbitQueue
+from shared.telemetry import set_up_logs
+
+log = structlog.get_logger(__name__)
+
+PLAN_EVERY_SECONDS = 0.5
+SWEEP_EVERY_SECONDS = 1
+
+
+async def run(settings: SchedulerSettings, queue: Queue, stop: asyncio.Event) -> None:
+    """The scheduler, from start to stop. The queue is the caller's, who closes it."""
+    engine = connect(settings.database_url, application_name="parakeet scheduler")
+    clock, agenda, dedupe = DatabaseClock(engine), Agenda(), Dedupe(settings.redis_url)
+
+    def report() -> dict[str, Any]:
+        lateness = dispatcher.lateness_milliseconds()
+        return {
+            "lateness_p99_ms": lateness.get("p99"),
+            "lateness_ms": lateness,
+            "dispatched": dispatcher.dispatched,
+            "agenda": len(agenda),
+            "lag_seconds": lateness.get("p99", 0.0) / 1000,
+        }
+
+    replicas = Replicas(settings.database_url, report)
+    dispatcher = Dispatcher(engine, clock, agenda, replicas, queue, dedupe)
+    planner = Planner(engine, clock, agenda, replicas)
+    await clock.synchronise()
+    await replicas.start()
+    log.info("scheduler_started", replica=str(replicas.id))
+    try:
+        async with asyncio.TaskGroup() as duties:
+            duties.create_task(repeat("partitions", lambda: make_partitions_ahead(engine), 3600, stop))
+            duties.create_task(repeat("plan", planner.tick, PLAN_EVERY_SECONDS, stop))
+            duties.create_task(dispatcher.run(stop))
+            duties.create_task(repeat("sweep", lambda: sweep(engine), SWEEP_EVERY_SECONDS, stop))
+            duties.create_task(repeat("end_pauses", lambda: end_pauses(engine), 1, stop))
+            duties.create_task(repeat("clock", clock.synchronise, 10, stop))
+            duties.create_task(repeat("out_of_date", lambda: remove_out_of_date(engine), 600, stop))
+    finally:
+        await replicas.stop()
+        await dedupe.close()
+        await engine.dispose()
+        log.info("scheduler_stopped", replica=str(replicas.id))
+
+
+async def main(settings: SchedulerSettings) -> None:
+    assert settings.amqp_url is not None
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    queue = RabbitQueue(settings.amqp_url)
+    try:
+        await run(settings, queue, stop)
+    finally:
+        await queue.close()
+
+
+if __name__ == "__main__":
+    try:
+        given = SchedulerSettings.model_validate({})
+        if given.amqp_url is None:
+            raise ValueError("PARAKEET_AMQP_URL: a scheduler that is a process of its own needs RabbitMQ")
+    except ValidationError as error:
+        for item in error.errors(include_input=False):
+            print(f"PARAKEET_{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}", file=sys.stderr)
+        sys.exit(2)
+    except ValueError as error:
+        sys.exit(str(error))
+    set_up_logs(given.log_level, given.log_format)
+    uvloop.run(main(given))

@@ -1,0 +1,70 @@
+"""What must be there before it is needed, and what may go: partitions ahead, pauses that end, old rows of no ledger."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from shared.models import Schedule
+
+WEEKS_AHEAD = 4
+PARTITIONED = ("job_results", "attempts")
+PARTITION_LOCK = 7_269_002
+
+_OUT_OF_DATE = (
+    "DELETE FROM idempotency_keys WHERE created_at < now() - interval '1 day'",
+    "DELETE FROM replicas WHERE renewed_at < now() - interval '1 hour'",
+)
+_END_PAUSES = text("""
+    UPDATE job_configurations SET paused_reason = NULL, paused_by = NULL, paused_at = NULL, paused_until = NULL,
+        updated_at = now()
+    WHERE paused_until <= now() RETURNING id, enabled
+""")
+_MAY_RUN = text("""
+    SELECT s.id FROM schedules s JOIN partners p ON p.code = s.partner JOIN browsers b ON b.name = s.browser
+    WHERE s.job_configuration_id = :id AND p.active AND b.enabled ORDER BY s.id
+""")
+
+
+async def make_partitions_ahead(engine: AsyncEngine) -> None:
+    """A partition a week (Monday to Monday, UTC) of each partitioned table, for this week and four more."""
+    today = datetime.now(UTC).date()
+    monday = today - timedelta(days=today.weekday())
+    async with engine.begin() as connection:
+        # One replica at a time; the others then find them made.
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": PARTITION_LOCK})
+        for table in PARTITIONED:
+            for week in range(WEEKS_AHEAD + 1):
+                start = monday + timedelta(weeks=week)
+                name = f"{table}_{start:%G}w{start:%V}"
+                exists = await connection.execute(text("SELECT to_regclass(:name)"), {"name": name})
+                stray = text(f"SELECT EXISTS (SELECT 1 FROM {table}_other WHERE due_at >= :a AND due_at < :b)")
+                bounds = {"a": datetime(start.year, start.month, start.day, tzinfo=UTC)}
+                bounds["b"] = bounds["a"] + timedelta(weeks=1)
+                # Rows that came before their week was made stay where they are, and keep that week there.
+                if exists.scalar_one() is None and not (await connection.execute(stray, bounds)).scalar_one():
+                    await connection.execute(
+                        text(
+                            f"CREATE TABLE {name} PARTITION OF {table} "
+                            f"FOR VALUES FROM ('{bounds['a'].isoformat()}') TO ('{bounds['b'].isoformat()}')"
+                        )
+                    )
+
+
+async def end_pauses(engine: AsyncEngine) -> None:
+    """Resume what was paused until a moment that has passed: the next due moment counts from now."""
+    async with AsyncSession(engine) as session, session.begin():
+        now = (await session.execute(text("SELECT now()"))).scalar_one()
+        for configuration in (await session.execute(_END_PAUSES)).all():
+            if not configuration.enabled:
+                continue
+            ids = list((await session.execute(_MAY_RUN, {"id": configuration.id})).scalars())
+            schedules = select(Schedule).where(Schedule.id.in_(ids)).order_by(Schedule.id).with_for_update()
+            for schedule in (await session.execute(schedules)).scalars():
+                schedule.next_due = schedule.timing().due_after(now)
+
+
+async def remove_out_of_date(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        for statement in _OUT_OF_DATE:
+            await connection.execute(text(statement))
