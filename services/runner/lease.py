@@ -57,7 +57,7 @@ class Leases:
         finally:
             self._held.pop(claimed.token, None)
 
-    def abort_if_cut_off(self) -> None:
+    async def abort_if_cut_off(self) -> None:
         """To be called every second: without a renewal for two periods, what we hold may be somebody else's."""
         if self._held and self._pulse.age_seconds > GIVE_UP_SECONDS:
             log.error("leases_given_up", held=len(self._held))

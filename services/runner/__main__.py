@@ -1,0 +1,95 @@
+"""`python -m services.runner`: consumes the queue and runs the checks until it is told to stop."""
+
+import asyncio
+import sys
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from pydantic import ValidationError
+
+from services.runner.browser.settings import BrowserSettings
+from services.runner.consumer import Consumer
+from services.runner.execute import Runner
+from services.runner.lease import Leases
+from services.runner.orphans import close_orphans
+from services.runner.settings import RunnerSettings
+from services.runner.slots import Slots
+from shared.database import connect
+from shared.evidence_store import EvidenceStore
+from shared.process import repeat, stop_on_signals
+from shared.queue import Queue
+from shared.queue.rabbitmq import RabbitQueue
+from shared.secret_box import SecretBox
+from shared.telemetry import set_up_logs
+
+log = structlog.get_logger(__name__)
+
+
+async def run(settings: RunnerSettings, queue: Queue, stop: asyncio.Event) -> None:
+    """The runner, from start to stop. The queue is the caller's, who closes it."""
+    engine = connect(settings.database_url, application_name="parakeet runner", pool_size=settings.browser_slots * 2)
+    slots: dict[str, Slots] = {}
+
+    def report() -> dict[str, Any]:
+        lanes = dict(slots)
+        return {
+            "slots": sum(each.total for each in lanes.values()),
+            "busy": sum(each.busy for each in lanes.values()),
+            "lanes": {lane: {"slots": each.total, "busy": each.busy} for lane, each in lanes.items()},
+        }
+
+    identity = uuid4()
+    leases = Leases(settings.database_url, identity, report)
+    runner = Runner(
+        id=identity,
+        engine=engine,
+        leases=leases,
+        box=SecretBox(settings.keys()),
+        evidence=EvidenceStore(settings.evidence_dir),
+        browser=BrowserSettings(
+            webdriver_url=settings.webdriver_url,
+            control_url=settings.control_url,
+            no_sandbox=settings.browser_no_sandbox,
+        ),
+    )
+    consumer = Consumer(queue, runner, slots, settings.browser_slots)
+    await leases.start()
+    log.info("runner_started", runner=str(identity))
+    try:
+        async with asyncio.TaskGroup() as duties:
+            duties.create_task(repeat("follow_browsers", consumer.follow_browsers, 1, stop))
+            duties.create_task(repeat("close_orphans", lambda: close_orphans(engine), 5, stop))
+            duties.create_task(repeat("abort_if_cut_off", leases.abort_if_cut_off, 1, stop))
+        await consumer.stop()
+    finally:
+        await leases.stop()
+        await engine.dispose()
+        log.info("runner_stopped", runner=str(identity))
+
+
+async def main(settings: RunnerSettings) -> None:
+    assert settings.amqp_url is not None
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    queue = RabbitQueue(settings.amqp_url)
+    try:
+        await run(settings, queue, stop)
+    finally:
+        await queue.close()
+
+
+if __name__ == "__main__":
+    try:
+        given = RunnerSettings.model_validate({})
+        given.keys()
+        if given.amqp_url is None:
+            raise ValueError("PARAKEET_AMQP_URL: a runner that is a process of its own needs RabbitMQ")
+    except ValidationError as error:
+        for item in error.errors(include_input=False):
+            print(f"PARAKEET_{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}", file=sys.stderr)
+        sys.exit(2)
+    except ValueError as error:
+        sys.exit(str(error))
+    set_up_logs(given.log_level, given.log_format)
+    asyncio.run(main(given))

@@ -1,0 +1,69 @@
+"""Messages in, one task each, never inside the queue's callback: losing the connection would cancel the job half-way.
+
+Each browser has a lane and slots of its own, so that a browser that the Grid has lost does not hold up the others.
+"""
+
+import asyncio
+
+import structlog
+from sqlalchemy import text
+
+from services.runner.execute import Runner, execute
+from services.runner.slots import Slots
+from shared.queue import Delivery, Queue, Subscription
+
+log = structlog.get_logger(__name__)
+
+GRACE_SECONDS = 20
+HAND_BACK_SECONDS = 15
+
+_BROWSERS = text("SELECT name FROM browsers WHERE enabled ORDER BY name")
+
+
+class Consumer:
+    def __init__(self, queue: Queue, runner: Runner, slots: dict[str, Slots], slots_each: int) -> None:
+        self._queue = queue
+        self._runner = runner
+        self._slots = slots
+        self._slots_each = slots_each
+        self._subscriptions: dict[str, Subscription] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def follow_browsers(self) -> None:
+        """Consume the lane of every enabled browser, and no other."""
+        async with self._runner.engine.connect() as connection:
+            wanted = {f"browser.{name}" for name in (await connection.execute(_BROWSERS)).scalars()}
+        for lane in wanted - self._subscriptions.keys():
+            self._slots.setdefault(lane, Slots(self._slots_each))
+            # As many as can run: the rest stays with the broker, for other runners.
+            self._subscriptions[lane] = await self._queue.subscribe(lane, self._slots_each, self._receive)
+            log.info("lane_opened", lane=lane, slots=self._slots_each)
+        for lane in self._subscriptions.keys() - wanted:
+            await self._subscriptions.pop(lane).cancel()
+            log.info("lane_closed", lane=lane)
+
+    def _receive(self, delivery: Delivery) -> None:
+        task = asyncio.create_task(self._work(delivery), name=f"job {delivery.message.scheduled_job_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, delivery: Delivery) -> None:
+        message = delivery.message
+        try:
+            async with self._slots[message.lane].taken(high_priority=message.high_priority):
+                await execute(delivery, self._runner)
+        except Exception as error:
+            # Not acknowledged and not rejected: its row says what became of it, and the sweeper reads that.
+            log.error("job_broken", job=str(message.scheduled_job_id), error=f"{type(error).__name__}: {error}"[:300])
+            await delivery.ack()
+
+    async def stop(self) -> None:
+        """Take nothing more, let what runs finish within the grace time, hand the rest back."""
+        for subscription in self._subscriptions.values():
+            await subscription.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=GRACE_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=HAND_BACK_SECONDS)
