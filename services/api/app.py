@@ -18,6 +18,7 @@ from services.api.job_configurations.routes import router as job_configurations
 from services.api.job_results.routes import router as job_results
 from services.api.metrics import API_PREFIX, CountRequests, Metrics
 from services.api.outcome_types.routes import router as outcome_types
+from services.api.pages.routes import add_pages
 from services.api.partners.routes import router as partners
 from services.api.scheduled_jobs.routes import router as scheduled_jobs
 from services.api.schedules.routes import router as schedules
@@ -81,6 +82,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.include_router(api)
     app.include_router(process_health.router)
     add_docs(app)
+    add_pages(app)
     return app
 
 

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.api.dependencies import Provided, Session
+from services.api.dependencies import Provided, Resources, Session
 from services.api.errors import Forbidden, Unauthenticated
 from shared.models import ApiKey
 
@@ -20,6 +21,7 @@ SCOPES: tuple[Scope, ...] = ("read", "run", "write", "admin")
 """Each includes those before it."""
 ANONYMOUS = "anonymous"
 KEY_PREFIX = "pk_"
+COOKIE = "parakeet_key"
 
 bearer = HTTPBearer(
     scheme_name="api_key",
@@ -50,13 +52,26 @@ def hash_key(key: str) -> bytes:
 
 
 async def authenticate(request: Request, session: Session, provided: Provided, credentials: Credentials) -> Principal:
+    return await identify(request, session, provided, credentials.credentials if credentials else None)
+
+
+async def authenticate_reader(
+    request: Request, session: Session, provided: Provided, credentials: Credentials
+) -> Principal:
+    """Also by the cookie of a sign-in, which a browser sends by itself: only for what is read and changes nothing."""
+    sent = credentials.credentials if credentials else request.cookies.get(COOKIE)
+    return await identify(request, session, provided, sent)
+
+
+async def identify(request: Request, session: AsyncSession, provided: Resources, sent: str | None) -> Principal:
+    """Whose key this is. Raises `Unauthenticated`."""
     if provided.settings.auth == "off":
         _refuse_foreign_pages(request)
         return Principal(ANONYMOUS, ANONYMOUS, frozenset(SCOPES))
     # The same work whatever was sent: a hash, and a look-up by the hash, which tells nothing about other keys.
-    presented = hash_key(credentials.credentials if credentials else "")
+    presented = hash_key(sent or "")
     key = await session.scalar(select(ApiKey).where(ApiKey.sha256 == presented))
-    if credentials is None or key is None or key.revoked_at is not None:
+    if sent is None or key is None or key.revoked_at is not None:
         raise Unauthenticated("Send a valid API key as `Authorization: Bearer <key>`.")
     return Principal(str(key.id), key.name, frozenset(key.scopes))
 
@@ -74,7 +89,13 @@ def require(scope: Scope) -> Any:
     return Depends(check)
 
 
+async def _may_read(principal: Annotated[Principal, Depends(authenticate_reader)]) -> None:
+    if not principal.may("read"):
+        raise Forbidden("This needs a key with the scope `read`.")
+
+
 READ, RUN, WRITE, ADMIN = (require(scope) for scope in SCOPES)
+READ_IN_BROWSER = Depends(_may_read)
 
 
 def is_loopback(host: str) -> bool:

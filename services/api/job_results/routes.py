@@ -3,7 +3,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
-from services.api.auth import READ
+from services.api.auth import READ, READ_IN_BROWSER
 from services.api.dependencies import Provided, Session
 from services.api.errors import NotFound, problems
 from services.api.job_results.evidence import find_evidence, served_as
@@ -32,7 +32,7 @@ async def read(session: Session, result_id: Id) -> ResultView:
 
 @router.get(
     "/{id}/evidence/{name}",
-    dependencies=[READ],
+    dependencies=[READ_IN_BROWSER],
     response_class=Response,
     responses={
         200: {

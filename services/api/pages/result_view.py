@@ -1,0 +1,129 @@
+"""One run, and how to tell it: what broke, where, whose fault, step by step, with its neighbours."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.api.job_results.queries import read_result
+from services.api.job_results.schemas import AttemptView, CheckResult, EvidenceLink, ResultView, StepView
+from services.api.pages.words import CLASSES, check_words, headline
+from shared.models import Attempt, JobResult, Partner
+
+PICTURES = ("image/png", "image/jpeg")
+LEAST_SHARE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class StepBar:
+    """A step in the waterfall; `start` and `width` in percent of the check."""
+
+    name: str
+    detail: str
+    ok: bool
+    offset_seconds: float
+    duration_seconds: float | None
+    start: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStory:
+    check: CheckResult
+    steps: list[StepBar]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStory:
+    attempt: AttemptView
+    session_id: str | None
+    checks: list[CheckStory]
+    pictures: list[EvidenceLink]
+    files: list[EvidenceLink]
+
+
+async def read_result_page(session: AsyncSession, result_id: UUID) -> dict[str, Any] | None:
+    """What the template shows; None when there is no such result."""
+    result = await read_result(session, result_id)
+    if result is None:
+        return None
+    found = await session.execute(
+        select(Attempt.number, Attempt.session_id).where(Attempt.scheduled_job_id == result_id)
+    )
+    sessions = {row.number: row.session_id for row in found}
+    name = await session.scalar(select(Partner.name).where(Partner.code == result.partner))
+    partner = name or result.partner or "this job"
+    attempts = [_story(attempt, sessions.get(attempt.number)) for attempt in result.attempts]
+    look, icon, whose = CLASSES[result.outcome.outcome_class]
+    return {
+        "now": result.recorded_at,
+        "result": result,
+        "partner": partner,
+        "headline": headline(result.outcome, _what(result), partner, result.browser or "no browser"),
+        "look": look,
+        "icon_of_result": icon,
+        "whose": whose,
+        "looks": {kind.value: values for kind, values in CLASSES.items()},
+        "attempts": attempts[::-1],
+        "previous": await _neighbour(session, result, newer=False),
+        "next": await _neighbour(session, result, newer=True),
+    }
+
+
+def _what(result: ResultView) -> str:
+    """The checks that decided, in words."""
+    deciding = [check.check for check in result.checks if check.outcome.code == result.outcome.code]
+    names = [check_words(check) for check in deciding or [check.check for check in result.checks]]
+    return " and ".join(names[:1] + [name.lower() for name in names[1:]]) or "The check"
+
+
+def _story(attempt: AttemptView, session_id: str | None) -> AttemptStory:
+    return AttemptStory(
+        attempt,
+        session_id,
+        [CheckStory(check, waterfall(check.steps, check.duration_seconds)) for check in attempt.checks],
+        [entry for entry in attempt.evidence if entry.content_type in PICTURES],
+        [entry for entry in attempt.evidence if entry.content_type not in PICTURES],
+    )
+
+
+def waterfall(steps: list[StepView], seconds: float | None) -> list[StepBar]:
+    """Steps by when they began and how long they took. One without an offset is taken to follow the one before."""
+    told: list[tuple[StepView, float, float | None]] = []
+    end = 0.0
+    for step in steps:
+        extra = step.model_extra or {}
+        took = extra.get("duration_seconds")
+        took = float(took) if isinstance(took, int | float) else None
+        offset = end if step.offset_seconds is None else step.offset_seconds
+        end = offset + (took or 0)
+        told.append((step, offset, took))
+    whole = max([seconds or 0, *(offset + (took or 0) for _, offset, took in told)]) or 1
+    return [
+        StepBar(
+            name=step.name,
+            detail=str((step.model_extra or {}).get("detail") or (step.model_extra or {}).get("url") or ""),
+            ok=(step.model_extra or {}).get("ok") is not False,
+            offset_seconds=offset,
+            duration_seconds=took,
+            start=round(min(offset / whole * 100, 100 - LEAST_SHARE), 2),
+            width=round(max((took or 0) / whole * 100, LEAST_SHARE), 2),
+        )
+        for step, offset, took in told
+    ]
+
+
+async def _neighbour(session: AsyncSession, result: ResultView, *, newer: bool) -> UUID | None:
+    """The next or previous result of the same pairing."""
+    mine, place = tuple_(JobResult.due_at, JobResult.id), (result.due_at, result.id)
+    order = (JobResult.due_at, JobResult.id) if newer else (JobResult.due_at.desc(), JobResult.id.desc())
+    query = select(JobResult.id).where(
+        JobResult.partner == result.partner,
+        JobResult.browser == result.browser,
+        JobResult.job_configuration_id.is_not_distinct_from(result.job_configuration_id),
+        mine > place if newer else mine < place,
+    )
+    found: UUID | None = await session.scalar(query.order_by(*order).limit(1))
+    return found

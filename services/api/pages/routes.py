@@ -1,0 +1,89 @@
+"""The pages that people look at: the status of everything, and what happened in one run."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, FastAPI, Path, Request, Response
+from fastapi.responses import StreamingResponse
+from fastapi.staticfiles import StaticFiles
+
+from services.api.auth import COOKIE, READ_IN_BROWSER
+from services.api.dependencies import Provided, Resources, Session
+from services.api.errors import DependencyUnavailable, NotFound
+from services.api.infrastructure.queries import read_infrastructure
+from services.api.pages import sign_in
+from services.api.pages.live import Live
+from services.api.pages.page_route import PageRoute
+from services.api.pages.rendering import HEADERS, STATIC, page
+from services.api.pages.result_view import read_result_page
+from services.api.pages.shutdown import before_shutdown
+from services.api.pages.status_view import status_page
+from services.api.status.queries import read_status
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    live = app.state.live = Live()
+    with before_shutdown(live.close):
+        yield
+    live.close()
+
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False, lifespan=lifespan)
+
+
+def add_pages(app: FastAPI) -> None:
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.include_router(router)
+    app.include_router(sign_in.router)
+
+
+@router.get("/", dependencies=[READ_IN_BROWSER])
+async def show_status(request: Request, session: Session, provided: Provided) -> Response:
+    return page("status.html", **await _status(request, session, provided))
+
+
+@router.get("/fragments/status", dependencies=[READ_IN_BROWSER])
+async def show_status_fragment(request: Request, session: Session, provided: Provided) -> Response:
+    """What of the status page changes, to be put in its place."""
+    return page("status_fragment.html", **await _status(request, session, provided))
+
+
+@router.get("/results/{id}", dependencies=[READ_IN_BROWSER])
+async def show_result(request: Request, session: Session, result_id: Annotated[UUID, Path(alias="id")]) -> Response:
+    found = await read_result_page(session, result_id)
+    if found is None:
+        raise NotFound("There is no such result. It may have been removed since.")
+    return page("result.html", **found, signed_in=_signed_in(request))
+
+
+@router.get("/events", dependencies=[READ_IN_BROWSER])
+async def events(request: Request, provided: Provided) -> Response:
+    """Server-sent events: `changed` when the status page would look different, `stale` when nobody can tell."""
+    live = _live(request)
+    if live.closed:
+        raise DependencyUnavailable("The server is about to stop.")
+    headers = {**HEADERS, "X-Accel-Buffering": "no"}
+    return StreamingResponse(live.listen(provided), media_type="text/event-stream", headers=headers)
+
+
+async def _status(request: Request, session: Session, provided: Resources) -> dict[str, Any]:
+    live, settings = _live(request), provided.settings
+    grid = await live.grid(settings.webdriver_url)
+    # The version first: what changes in between is then shown, and fetched once more, rather than never.
+    version = await live.read_version(session, settings.webdriver_url)
+    status = await read_status(session)
+    infrastructure = await read_infrastructure(session, settings.model_copy(update={"webdriver_url": None}))
+    infrastructure = infrastructure.model_copy(update={"grid": grid})
+    return {**status_page(status, infrastructure), "version": version, "signed_in": _signed_in(request)}
+
+
+def _live(request: Request) -> Live:
+    live: Live = request.app.state.live
+    return live
+
+
+def _signed_in(request: Request) -> bool:
+    return COOKIE in request.cookies

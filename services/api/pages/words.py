@@ -1,0 +1,97 @@
+"""How people say it: outcomes, moments and durations in words. Pure."""
+
+from datetime import datetime
+
+from services.api.fields import OutcomeView
+from shared.domain.outcome import CATALOGUE, OutcomeClass
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+CHECKS = {
+    "login": "Log-in",
+    "sso": "Single sign-on",
+    "product_page": "Product page",
+    "express_checkout": "Express checkout",
+}
+CODES = {
+    "success": "Works",
+    "slow": "Works, but slowly",
+    "captcha_or_bot_wall": "CAPTCHA or bot wall",
+    "login_form_not_found": "No log-in form",
+    "login_not_confirmed": "Log-in not confirmed",
+    "mfa_rejected": "Second factor rejected",
+    "sso_loop": "SSO goes round in circles",
+    "sso_failed": "SSO failed",
+    "http_4xx": "Client error (HTTP 4xx)",
+    "http_5xx": "Server error (HTTP 5xx)",
+    "dns_error": "Host name not found",
+    "tls_error": "Certificate or TLS error",
+    "grid_unreachable": "Selenium Grid unreachable",
+    "native_thread_exhausted": "Grid out of threads",
+    "skipped_overlap": "Skipped: previous run not ended",
+}
+PROPER_NAMES = ("Selenium",)
+# The look of an outcome's class: style class, icon, the words for whom it concerns.
+CLASSES = {
+    OutcomeClass.PASSED: ("passed", "working", "Passed"),
+    OutcomeClass.DEGRADED: ("degraded", "degraded", "Passed, but slow"),
+    OutcomeClass.PARTNER_FAILURE: ("failed", "failing", "The partner’s side"),
+    OutcomeClass.INFRASTRUCTURE_FAILURE: ("ours", "ours", "Ours"),
+    OutcomeClass.NOT_RUN: ("not-run", "not-run", "Not run"),
+}
+
+
+def code_words(code: str) -> str:
+    return CODES.get(code) or code.replace("_", " ").capitalize()
+
+
+def check_words(check: str) -> str:
+    return CHECKS.get(check) or check.replace("_", " ").capitalize()
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """Such as `3 min ago` or `in 2 h`. The script in the page has the same rule, to keep the words true."""
+    seconds = (now - moment).total_seconds()
+    size = abs(seconds)
+    if size < 5:
+        return "now"
+    if size < MINUTE:
+        words = f"{int(size)} s"
+    elif size < HOUR:
+        words = f"{int(size // MINUTE)} min"
+    elif size < DAY:
+        words = f"{int(size // HOUR)} h"
+    else:
+        words = f"{int(size // DAY)} d"
+    return f"{words} ago" if seconds > 0 else f"in {words}"
+
+
+def exact(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // MINUTE)} min {int(seconds % MINUTE)} s"
+
+
+def headline(outcome: OutcomeView, check: str, partner: str, browser: str) -> str:
+    """What broke, where, and whose fault, in one sentence."""
+    what, place = CATALOGUE[outcome.code].description.rstrip("."), f"at {partner} in {browser}"
+    if not what.startswith(PROPER_NAMES):
+        what = what[0].lower() + what[1:]
+    match outcome.outcome_class:
+        case OutcomeClass.PASSED:
+            return f"{check} {place} works."
+        case OutcomeClass.DEGRADED:
+            return f"{check} {place} works, but slowly."
+        case OutcomeClass.PARTNER_FAILURE:
+            return f"The partner’s side: {check.lower()} {place} failed, because {what}."
+        case OutcomeClass.INFRASTRUCTURE_FAILURE:
+            return f"Our infrastructure: {check.lower()} {place} could not be checked, because {what}."
+        case OutcomeClass.NOT_RUN:
+            return f"{check} {place} was not run: {what}."
