@@ -1,4 +1,4 @@
-"""The settings that every process has. Each service adds its own in its `settings.py`; all come from the environment."""
+"""The settings that every process has, from the environment. Each service adds its own in its `settings.py`."""
 
 from pathlib import Path
 from typing import Annotated, Literal

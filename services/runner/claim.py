@@ -14,8 +14,8 @@ from shared.queue import Message
 
 LEASE_SECONDS = 15
 
-# A message can arrive before its mark, so `planned` may be claimed too. A job whose lease ended is not claimed here: the
-# sweeper first records the attempt that was lost. `run_after` is allowed 50 ms ahead, which are then waited.
+# A message can arrive before its mark, so `planned` may be claimed too. A job whose lease ended is not claimed here:
+# the sweeper first records the attempt that was lost. `run_after` is allowed 50 ms ahead, which are then waited.
 _CLAIM = text("""
     WITH claimed AS (
         UPDATE scheduled_jobs SET state = 'running', attempt = attempt + 1, token = :token, runner = :runner,

@@ -1,4 +1,4 @@
-"""The third write of a runner: result in, scheduled job out (or back to planned for a retry), state folded; one commit."""
+"""The third write of a runner: result in, scheduled job out (or back to planned), state folded; one commit."""
 
 import asyncio
 import json
@@ -51,8 +51,7 @@ async def finish(engine: AsyncEngine, claimed: Claimed, report: AttemptReport) -
                     if tried and await _landed(connection, claimed):
                         return True
                     tried = True
-                    recorded = await _record(connection, claimed, report)
-                return recorded
+                    return await _record(connection, claimed, report)
             except (SQLAlchemyError, OSError, TimeoutError) as error:
                 log.warning("finish_failed", job=str(claimed.id), error=type(error).__name__, again_in_seconds=wait)
                 await asyncio.sleep(wait)

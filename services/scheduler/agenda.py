@@ -1,4 +1,4 @@
-"""The priority queue of what is due soon. Only a cache: it is rebuilt from rows at every tick, so nothing is lost with it."""
+"""The priority queue of what is due soon. Only a cache, rebuilt from rows at every tick: nothing is lost with it."""
 
 import heapq
 from collections.abc import Iterable

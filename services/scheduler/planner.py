@@ -1,4 +1,4 @@
-"""Plans what falls due soon, and loads it into the agenda. Two owners at once are harmless: the old due moment decides."""
+"""Plans what falls due soon, and loads it into the agenda. Two owners are harmless: the old due moment decides."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Finds what is stuck by its row alone, and puts it back on the way. Every replica sweeps; nobody needs to own anything.
+"""Finds what is stuck by its row alone, and puts it back on the way. Every replica sweeps; none needs to own it.
 
 Each update repeats its whole condition, so that a stale read changes nothing.
 """
@@ -60,13 +60,15 @@ async def _end_lost_attempts(connection: AsyncConnection) -> int:
     for row in rows:
         if row.browser_session:
             await connection.execute(_NOTE_ORPHAN, row.browser_session | {"session_id": row.browser_session["id"]})
-        await end_attempt(
-            connection, row.id, row.token, _lost(row), retry_at=await _when_to_retry(connection, row, _lost(row).outcome)
-        )
+        record = _lost(row)
+        again_at = await _when_to_retry(connection, row, record.outcome)
+        await end_attempt(connection, row.id, row.token, record, retry_at=again_at)
     return len(rows)
 
 
-async def _when_to_retry(connection: AsyncConnection, row: Row[tuple[object, ...]], outcome: Outcome) -> datetime | None:
+async def _when_to_retry(
+    connection: AsyncConnection, row: Row[tuple[object, ...]], outcome: Outcome
+) -> datetime | None:
     policy = retry_policy(row.retry) if row.retry else RetryPolicy()
     next_due = await next_due_of(connection, row.schedule_id, row.due_at)
     at_earliest = retry_at(outcome, row.infrastructure_failures, policy, now=row.now, next_due=next_due)

@@ -1,7 +1,7 @@
 """Five-field CRON in a time zone, with a stated rule for daylight saving.
 
-`croniter` is the engine. It is iterated on naive wall-clock time only, and the mapping to UTC is ours, since iterating it
-in local time fires a fixed time twice when clocks go back and drops a tick at half-hour changes. The rule:
+`croniter` is the engine. It is iterated on naive wall-clock time only, and the mapping to UTC is ours: iterating it in
+local time fires a fixed time twice when clocks go back and drops a tick at half-hour changes. The rule:
 
 - A fixed time that falls in the gap runs once, at the first valid minute after the gap.
 - A fixed time in the repeated hour runs once, the first time.
@@ -31,6 +31,7 @@ _MACROS = {
 }
 _FIELDS = re.compile(r"^[0-9A-Za-z*/,\-#?]+( [0-9A-Za-z*/,\-#?]+){4}$")
 _RANDOM_FORM = re.compile(r"(^|[ ,])[RHrh]([/(,\- ]|$)")
+_ANY_LEAP_YEAR = datetime(2024, 1, 1)  # noqa: DTZ001 - wall-clock time has no zone here
 _MICROSECOND = timedelta(microseconds=1)
 
 Oddity = Literal["moved_out_of_gap", "first_of_repeated"]
@@ -150,7 +151,7 @@ def parse_cron(expression: str, timezone: str = "UTC") -> Cron:
         raise InvalidCron(str(error)) from None
     minute, hour, *_ = text.split(" ")
     cron = Cron(text, zone, follows_elapsed_time=minute.startswith("*") or hour.startswith("*"))
-    next(cron._walk(datetime(2024, 1, 1)))
+    next(cron._walk(_ANY_LEAP_YEAR))
     return cron
 
 

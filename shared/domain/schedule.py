@@ -18,7 +18,7 @@ MIN_INTERVAL_SECONDS = 10
 LATE_AFTER = timedelta(seconds=10)
 MAX_CATCH_UP = 100
 MAX_MOMENTS_A_PLAN = 1_000
-# PostgreSQL's `infinity` as the driver returns it: the schedule is paused.
+# Written as PostgreSQL's `infinity`: the schedule is paused. The driver reads it back naive, so compare it in SQL.
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -89,7 +89,7 @@ def plan(
 
     After a long downtime only the oldest moments are taken at once; the rest comes with the next call.
     """
-    moments = []
+    moments: list[datetime] = []
     for moment in _moments(timing, next_due):
         if moment > until:
             return _split(moments, catch_up, start_deadline, now, next_due=moment)

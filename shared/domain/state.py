@@ -28,7 +28,7 @@ class CheckState:
 def fold(
     before: CheckState, outcome: Outcome, *, due_at: datetime, now: datetime, failing_after: int, working_after: int
 ) -> CheckState:
-    """The state after one more outcome. What is ours, and what did not run, changes nothing; nor does a late older one."""
+    """The state after one more outcome. What is ours or did not run changes nothing; nor does a late older one."""
     if outcome.outcome_class in (OutcomeClass.INFRASTRUCTURE_FAILURE, OutcomeClass.NOT_RUN):
         return before
     if before.judged_due_at is not None and due_at <= before.judged_due_at:

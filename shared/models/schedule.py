@@ -9,7 +9,7 @@ from shared.models.base import Base
 
 
 class Schedule(Base):
-    """The line of due moments of one pairing; narrow, and all that the planner reads. Paused: `next_due` is infinity."""
+    """The line of due moments of one pairing, and all that the planner reads. Paused: `next_due` is infinity."""
 
     __tablename__ = "schedules"
     __table_args__ = (

@@ -169,9 +169,14 @@ class _RabbitSubscription:
     async def _consume(self) -> None:
         self._connection = await _connect(self._url, f"consume {self._lane}")
         self._consuming = []
+        # A broker that was just restarted may never answer for a queue: then begin anew.
+        async with asyncio.timeout(2 * CONNECT_TIMEOUT_SECONDS):
+            await self._open_channels(self._connection)
+
+    async def _open_channels(self, connection: AbstractConnection) -> None:
         for high in (True, False):
             # A channel for each queue: prefetch then counts for each priority class by itself.
-            channel = await self._connection.channel()
+            channel = await connection.channel()
             await channel.set_qos(prefetch_count=self._prefetch)
             _, (queue,) = await _declare(channel, [queue_name(self._lane, high)])
             tag = await queue.consume(lambda incoming, high=high: self._hand_over(incoming, high))  # type: ignore[misc]
@@ -180,12 +185,13 @@ class _RabbitSubscription:
     async def _watch(self) -> None:
         """Returns when the connection ended, or a queue was deleted under us (the broker then just stops sending)."""
         assert self._connection is not None
+        channel = await self._connection.channel()
         while not self._connection.is_closed:
             await asyncio.sleep(WATCH_SECONDS)
             for queue, _ in self._consuming:
                 async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-                    declared = await queue.channel.queue_declare(queue.name, passive=True)
-                if not declared.consumer_count:
+                    seen = await channel.declare_queue(queue.name, passive=True)
+                if not seen.declaration_result.consumer_count:
                     raise RuntimeError(f"{queue.name} has no consumer")
 
     async def _hand_over(self, incoming: AbstractIncomingMessage, high: bool) -> None:

@@ -11,6 +11,7 @@ import string
 import threading
 import time
 from base64 import b64encode
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -91,10 +92,8 @@ class DeadlineConnection(RemoteConnection):
         with self._lock:
             self._aborted = True
             if self._http is not None and self._http.sock is not None:
-                try:
+                with suppress(OSError):  # it was closed already
                     self._http.sock.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass  # it was closed already
 
     def close(self) -> None:
         if self._http is not None:

@@ -9,6 +9,7 @@ import itertools
 import json
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,6 +50,8 @@ class DevTools:
         self._ids = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._pages: dict[str, str] = {}
+        # The loop itself keeps tasks only weakly.
+        self._listening: list[asyncio.Future[None]] = []
         self._attached = asyncio.Event()
         self._reader = asyncio.create_task(self._read())
 
@@ -113,10 +116,8 @@ class DevTools:
             return False
 
     async def close_browser(self, seconds: float) -> None:
-        try:
+        with suppress(DevToolsSilent):
             await self.call("Browser.close", seconds=seconds)
-        except DevToolsSilent:
-            pass
 
     async def close(self) -> None:
         self._reader.cancel()
@@ -145,7 +146,9 @@ class DevTools:
             return
         method, params, session = message["method"], message["params"], message.get("sessionId", "")
         if method == "Target.attachedToTarget" and params["targetInfo"]["type"] == "page":
-            asyncio.ensure_future(self._listen(params["sessionId"], params["targetInfo"]["targetId"]))
+            self._listening.append(
+                asyncio.ensure_future(self._listen(params["sessionId"], params["targetInfo"]["targetId"]))
+            )
         elif method == "Target.detachedFromTarget":
             self._pages.pop(params["sessionId"], None)
         elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
