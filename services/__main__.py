@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -12,7 +13,6 @@ import uvicorn
 from alembic import command
 from alembic.config import Config
 from cryptography.fernet import Fernet
-from fastapi import FastAPI
 from pydantic import ValidationError
 
 from services.api.app import create_app
@@ -49,6 +49,8 @@ class _Server(uvicorn.Server):
 async def run(embedded: EmbeddedSettings, stop: asyncio.Event) -> None:
     """Start the parts, bring the tables up to date, run the three services until told to stop."""
     async with AsyncExitStack() as running:
+        # First of all: a port that is taken should cost nobody a start and a stop of everything.
+        taken = running.enter_context(_take_port())
         print("Starting PostgreSQL, Valkey and a browser driver ...", flush=True)
         parts = await running.enter_async_context(
             embedded_parts(
@@ -64,12 +66,12 @@ async def run(embedded: EmbeddedSettings, stop: asyncio.Event) -> None:
         runner = _runner_settings()
         queue: Queue = RabbitQueue(scheduler.amqp_url) if scheduler.amqp_url else MemoryQueue()
         running.push_async_callback(queue.close)
-        app = create_app(api)
+        server, listening = _Server(_listen_on(api)), asyncio.Event()
         async with asyncio.TaskGroup() as services:
-            services.create_task(_serve(app, api, stop))
+            services.create_task(_serve(server, taken, listening, stop))
             services.create_task(run_scheduler(scheduler, queue, stop))
             services.create_task(run_runner(runner, queue, stop))
-            services.create_task(_show_the_way(app, api, embedded, running, stop))
+            services.create_task(_show_the_way(listening, api, embedded, running, stop))
 
 
 def _tell_services(embedded: EmbeddedSettings, parts: Parts) -> None:
@@ -103,9 +105,17 @@ def _runner_settings() -> RunnerSettings:
     return settings.model_copy(update=changed)
 
 
-async def _serve(app: FastAPI, settings: ApiSettings, stop: asyncio.Event) -> None:
-    config = uvicorn.Config(
-        app,
+def _take_port() -> socket.socket:
+    host, port = os.environ.get("PARAKEET_HOST", "127.0.0.1"), int(os.environ.get("PARAKEET_PORT", "8000"))
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ValueError(f"Can't listen on {host}:{port} ({error.strerror}); choose another PARAKEET_PORT.") from None
+
+
+def _listen_on(settings: ApiSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(settings),
         host=settings.host,
         port=settings.port,
         log_level="warning",
@@ -113,31 +123,25 @@ async def _serve(app: FastAPI, settings: ApiSettings, stop: asyncio.Event) -> No
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    server = _Server(config)
-    app.state.server_started = asyncio.Event()
-    serving = asyncio.create_task(_startup_then_serve(server, app.state.server_started))
-    await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _serve(server: _Server, taken: socket.socket, listening: asyncio.Event, stop: asyncio.Event) -> None:
+    serving = asyncio.create_task(server.serve(sockets=[taken]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.02)  # uvicorn has no event for this
+    listening.set()
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    stop.set()
     server.should_exit = True
     await serving
-    stop.set()
-
-
-async def _startup_then_serve(server: _Server, started: asyncio.Event) -> None:
-    serving = asyncio.create_task(server.serve())
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.02)
-    started.set()
-    try:
-        await serving
-    except SystemExit:
-        # The port is taken; uvicorn has said so.
-        raise RuntimeError("The API could not listen; choose another PARAKEET_PORT.") from None
 
 
 async def _show_the_way(
-    app: FastAPI, api: ApiSettings, embedded: EmbeddedSettings, running: AsyncExitStack, stop: asyncio.Event
+    listening: asyncio.Event, api: ApiSettings, embedded: EmbeddedSettings, running: AsyncExitStack, stop: asyncio.Event
 ) -> None:
-    await app.state.server_started.wait()
+    await listening.wait()
     if stop.is_set():
         return
     url = f"http://{api.host}:{api.port}"
