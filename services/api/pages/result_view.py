@@ -58,7 +58,6 @@ async def read_result_page(session: AsyncSession, result_id: UUID) -> dict[str, 
     attempts = [_story(attempt, sessions.get(attempt.number)) for attempt in result.attempts]
     look, icon, whose = CLASSES[result.outcome.outcome_class]
     return {
-        "now": result.recorded_at,
         "result": result,
         "partner": partner,
         "headline": headline(result.outcome, _what(result), partner, result.browser or "no browser"),

@@ -1,7 +1,9 @@
 """The pages that people look at: the status of everything, and what happened in one run."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -26,7 +28,8 @@ from services.api.status.queries import read_status
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     live = app.state.live = Live()
-    with before_shutdown(live.close):
+    loop = asyncio.get_running_loop()
+    with before_shutdown(lambda: loop.call_soon_threadsafe(live.close)):
         yield
     live.close()
 
@@ -56,7 +59,7 @@ async def show_result(request: Request, session: Session, result_id: Annotated[U
     found = await read_result_page(session, result_id)
     if found is None:
         raise NotFound("There is no such result. It may have been removed since.")
-    return page("result.html", **found, signed_in=_signed_in(request))
+    return page("result.html", **found, now=datetime.now(UTC), signed_in=_signed_in(request))
 
 
 @router.get("/events", dependencies=[READ_IN_BROWSER])

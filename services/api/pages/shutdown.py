@@ -11,7 +11,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def before_shutdown(end: Callable[[], None]) -> Iterator[None]:
+def before_shutdown(end: Callable[[], object]) -> Iterator[None]:
     """Calls `end` before the handlers that are there already.
 
     uvicorn ends the lifespan only after the last answer, and a stream never ends by itself, so that the lifespan is too

@@ -15,7 +15,7 @@ LATE_WARN_SECONDS, LATE_BAD_SECONDS = 5, 30
 QUEUE_WARN_PER_SLOT = 5
 BARS, BAR_STEP, BAR_HEIGHT, LEAST_BAR = 30, 7, 28, 4
 STATES = {"working": "Working", "degraded": "Degraded", "failing": "Failing", "unknown": "Unknown"}
-LEVELS = {"ok": "OK", "warn": "Look", "bad": "Bad"}
+LEVELS = {"ok": "OK", "warn": "Warning", "bad": "Problem"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def read_signs(view: InfrastructureView) -> list[Sign]:
     queued, runners, failures = sum(queue.depth for queue in view.queues), view.runners, view.failures_last_hour
     crowded = queued > max(runners.slots, 1) * QUEUE_WARN_PER_SLOT
     busy = f"{runners.alive} alive, {runners.busy} of {runners.slots} slots busy"
-    codes = ", ".join(f"{entry.count} × {code_words(entry.code).lower()}" for entry in failures.by_code[:3])
+    codes = ", ".join(f"{entry.count} × {code_words(entry.code)}" for entry in failures.by_code[:3])
     return [
         _grid_sign(view.grid),
         Sign("Queue", "warn" if crowded else "ok", f"{queued} waiting for a runner"),

@@ -54,7 +54,7 @@ async def test_what_is_ours_does_not_look_like_the_partners_failure(
     assert "icon-ours" in cell
     assert "<strong>Working</strong>" in cell
     assert "icon-failing" not in cell
-    assert "Node lost in the last hour" in text or "1 × node lost in the last hour" in text
+    assert "1 × Node lost in the last hour" in text
 
 
 async def test_why_a_check_is_paused_is_said(
