@@ -103,18 +103,22 @@ class Cron:
             offset = self._offset(start)
             naive = next(self._walk(naive_start))
             instant = (naive - offset).replace(tzinfo=UTC)
-            if self._offset(instant) == offset:
+            change = self._first_change(start, instant)
+            if change is None:
                 return CronMoment(instant)
-            # The offset changes on the way: look again from the change on, the change itself included.
-            start = self._first_change(start, instant)
+            # The offset changes on the way, perhaps there and back: look again from the change on, itself included.
+            start = change
             naive_start = self._local(start) - _MICROSECOND
 
-    def _first_change(self, start: datetime, end: datetime) -> datetime:
-        offset = self._offset(start)
-        low = start
-        while low + timedelta(days=1) < end and self._offset(low + timedelta(days=1)) == offset:
-            low += timedelta(days=1)
-        return self._change_between(low, min(low + timedelta(days=1), end))
+    def _first_change(self, start: datetime, end: datetime) -> datetime | None:
+        """The first instant after `start`, `end` included, at which the offset is another; looked for day by day."""
+        offset, low = self._offset(start), start
+        while low < end:
+            high = min(low + timedelta(days=1), end)
+            if self._offset(high) != offset:
+                return self._change_between(low, high)
+            low = high
+        return None
 
     def _change_between(self, low: datetime, high: datetime) -> datetime:
         """The instant, to the minute, at which the offset becomes that of `high`; `low` has another offset."""
