@@ -50,7 +50,7 @@ async def run(embedded: EmbeddedSettings, stop: asyncio.Event) -> None:
     """Start the parts, bring the tables up to date, run the three services until told to stop."""
     async with AsyncExitStack() as running:
         # First of all: a port that is taken should cost nobody a start and a stop of everything.
-        taken = running.enter_context(_take_port())
+        taken = running.enter_context(_take_port(embedded.host, embedded.port))
         print("Starting PostgreSQL, Valkey and a browser driver ...", flush=True)
         parts = await running.enter_async_context(
             embedded_parts(
@@ -105,12 +105,13 @@ def _runner_settings() -> RunnerSettings:
     return settings.model_copy(update=changed)
 
 
-def _take_port() -> socket.socket:
-    host, port = os.environ.get("PARAKEET_HOST", "127.0.0.1"), int(os.environ.get("PARAKEET_PORT", "8000"))
+def _take_port(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise ValueError(f"Can't listen on {host}:{port} ({error.strerror}); choose another PARAKEET_PORT.") from None
+        raise ValueError(
+            f"Can't listen on {host}:{port} ({os.strerror(error.errno or 0)}); choose another PARAKEET_PORT."
+        ) from None
 
 
 def _listen_on(settings: ApiSettings) -> uvicorn.Config:
@@ -162,8 +163,7 @@ async def _main(embedded: EmbeddedSettings) -> None:
 def main() -> int:
     try:
         embedded = EmbeddedSettings.model_validate({})
-        host = os.environ.get("PARAKEET_HOST", "127.0.0.1")
-        if os.environ.get("PARAKEET_AUTH", "off") == "off" and not is_loopback(host):
+        if os.environ.get("PARAKEET_AUTH", "off") == "off" and not is_loopback(embedded.host):
             raise ValueError("Without authentication Parakeet listens on loopback only: set PARAKEET_AUTH=on.")
         set_up_logs(os.environ.get("PARAKEET_LOG_LEVEL", "INFO"), os.environ.get("PARAKEET_LOG_FORMAT", "console"))
         asyncio.run(_main(embedded))

@@ -1,6 +1,8 @@
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from shared.settings import SecretSettings, Settings
 
 
@@ -8,7 +10,7 @@ class ApiSettings(Settings, SecretSettings):
     """What the API needs besides the database and the secret keys."""
 
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: int = Field(8000, ge=1, le=65535)
     auth: Literal["on", "off"] = "on"
     evidence_dir: Path = Path(".parakeet/evidence")
     webdriver_url: str | None = None
