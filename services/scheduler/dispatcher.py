@@ -6,7 +6,6 @@ A crash in between makes a duplicate, which the claim refuses; each other order 
 import asyncio
 import time
 from collections import deque
-from datetime import datetime
 
 import structlog
 from sqlalchemy import text
@@ -92,7 +91,7 @@ class Dispatcher:
                 return
             if not (entry.published_before and await self._dedupe.was_published(entry.key)):
                 await self._queue.publish(Message(entry.id, entry.attempt, entry.lane, entry.priority == 0))
-                self._note_lateness(entry.run_after)
+                self._note_dispatch(entry)
                 await self._dedupe.remember(entry.key)
             self._confirmed.append(entry)
         except PublishFailed as error:
@@ -104,9 +103,12 @@ class Dispatcher:
             log.error("dispatch_failed", job=str(entry.id), error=f"{type(error).__name__}: {error}"[:300])
             self._agenda.release(entry)
 
-    def _note_lateness(self, run_after: datetime) -> None:
+    def _note_dispatch(self, entry: Entry) -> None:
         self.dispatched += 1
-        self._lateness_seconds.append((self._clock.now() - run_after).total_seconds())
+        # What was past due when it was read (a run now, or after an outage) says nothing of the dispatcher's pace; an
+        # outage shows as overdue jobs.
+        if not entry.published_before:
+            self._lateness_seconds.append((self._clock.now() - entry.run_after).total_seconds())
 
     async def _keep_marking(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -147,6 +149,3 @@ class Dispatcher:
             "p99": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1000, 2),
             "max": round(ordered[-1] * 1000, 2),
         }
-
-    def forget_lateness(self) -> None:
-        self._lateness_seconds.clear()
