@@ -19,6 +19,7 @@ from services.api.app import create_app
 from services.api.auth import is_loopback
 from services.api.settings import ApiSettings
 from services.embedded.apt import PackagesMissing
+from services.embedded.browser import add_first_browser
 from services.embedded.demo import Demo
 from services.embedded.parts import DataFolderInUse, Parts, embedded_parts
 from services.embedded.process import ServerNotReady
@@ -62,6 +63,7 @@ async def run(embedded: EmbeddedSettings, stop: asyncio.Event) -> None:
         )
         _tell_services(embedded, parts)
         await asyncio.to_thread(command.upgrade, Config(str(ROOT / "alembic.ini")), "head")
+        await add_first_browser(parts.database_url)
         api, scheduler = ApiSettings.model_validate({}), SchedulerSettings.model_validate({})
         runner = _runner_settings()
         queue: Queue = RabbitQueue(scheduler.amqp_url) if scheduler.amqp_url else MemoryQueue()
@@ -72,6 +74,8 @@ async def run(embedded: EmbeddedSettings, stop: asyncio.Event) -> None:
             services.create_task(run_scheduler(scheduler, queue, stop))
             services.create_task(run_runner(runner, queue, stop))
             services.create_task(_show_the_way(listening, api, embedded, running, stop))
+            await stop.wait()
+            print("Stopping: checks in hand may end first ...", flush=True)
 
 
 def _tell_services(embedded: EmbeddedSettings, parts: Parts) -> None:

@@ -14,7 +14,6 @@ from services.embedded.process import LOOPBACK
 
 log = structlog.get_logger(__name__)
 
-BROWSER = {"name": "chromium", "icon": "chromium", "capabilities": {"browserName": "chrome"}, "enabled": True}
 TIMEOUT_SECONDS = 10
 
 
@@ -60,7 +59,6 @@ class Demo:
         self._memory.write_text(json.dumps({"added": True, "port": port}))
 
     async def _add(self, http: aiohttp.ClientSession) -> None:
-        await _post(http, "browsers", BROWSER)
         for partner, configuration in demo_partners(self.url):
             if await _post(http, "partners", partner):
                 made = await _post(http, "job-configurations", configuration)
