@@ -86,7 +86,7 @@ class Pulse:
                 await asyncio.wait_for(self._beat(connection), 2)
                 self._last = began
                 self._first.set()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # whatever it was, a pulse that ends would stop the whole process's work
                 log.warning("pulse_missed", pulse=self._thread.name, error=type(error).__name__)
                 if connection is not None:
                     connection.terminate()

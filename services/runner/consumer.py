@@ -53,7 +53,7 @@ class Consumer:
             async with self._slots[message.lane].taken(high_priority=message.high_priority):
                 await execute(delivery, self._runner)
         except Exception as error:
-            # Not acknowledged and not rejected: its row says what became of it, and the sweeper reads that.
+            # Its row says what became of it, and the sweeper reads that; the message itself has nothing to add.
             log.error("job_broken", job=str(message.scheduled_job_id), error=f"{type(error).__name__}: {error}"[:300])
             await delivery.ack()
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.runner.browser.attempt import AttemptReport, BrowserTask, Credentials, Session
@@ -49,7 +50,7 @@ class Runner:
 
 async def execute(delivery: Delivery, runner: Runner) -> None:
     """One message from claim to ack. Cancelled, it hands the job back before it ends."""
-    claimed = await claim(runner.engine, delivery.message, runner.id)
+    claimed = await _claim_patiently(delivery, runner)
     if claimed is None:
         await delivery.ack()
         return
@@ -68,6 +69,18 @@ async def execute(delivery: Delivery, runner: Runner) -> None:
     await delivery.ack()
     facts: dict[str, Any] = {"job": str(claimed.id), "partner": claimed.partner, "browser": claimed.browser}
     log.info("attempt_ended" if recorded else "attempt_fenced", **facts, outcome=report.outcome.code)
+
+
+async def _claim_patiently(delivery: Delivery, runner: Runner) -> Claimed | None:
+    """While the database is away the message waits in its slot: that is how consuming stops."""
+    wait = 0.2
+    while True:
+        try:
+            return await claim(runner.engine, delivery.message, runner.id)
+        except (DBAPIError, OSError, TimeoutError) as error:
+            log.warning("claim_failed", error=type(error).__name__, again_in_seconds=wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 5)
 
 
 async def _perform(claimed: Claimed, runner: Runner) -> AttemptReport:
