@@ -19,7 +19,8 @@ LEASE_SECONDS = 15
 _CLAIM = text("""
     WITH claimed AS (
         UPDATE scheduled_jobs SET state = 'running', attempt = attempt + 1, token = :token, runner = :runner,
-            started_at = clock_timestamp(), lease_until = now() + make_interval(secs => :lease), browser_session = NULL
+            started_at = greatest(clock_timestamp(), run_after), lease_until = now() + make_interval(secs => :lease),
+            browser_session = NULL
         WHERE id = :id AND attempt = :attempt AND state IN ('planned', 'dispatched')
           AND run_after <= clock_timestamp() + interval '50 milliseconds'
         RETURNING *
