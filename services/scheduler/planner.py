@@ -107,7 +107,8 @@ class Planner:
         batch = _Batch.of(sorted(rows, key=lambda row: row.id), now, until)
         for arguments in batch.chunks():
             await connection.execute(_PLAN, arguments)
-        return len(rows) >= PER_SHARD
+        # Those that step aside are read again each time: without any other, there is nothing more to plan.
+        return len(rows) >= PER_SHARD and bool(batch.planned)
 
 
 @dataclass(slots=True)
@@ -131,7 +132,7 @@ class _Batch:
             deadline = timedelta(seconds=row.start_deadline_seconds)
             try:
                 made = plan(timing, CatchUp(row.catch_up), deadline, next_due=row.next_due, now=now, until=until)
-            except ValueError as error:
+            except (ValueError, ArithmeticError) as error:
                 # It steps aside: the others go on, and it is looked at again at the next tick.
                 log.error("schedule_not_plannable", schedule=str(row.id), error=str(error))
                 continue
