@@ -10,7 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.domain.outcome import CATALOGUE, Outcome
-from shared.domain.retry import RetryPolicy, retry_at
+from shared.domain.retry import retry_at
 from shared.ledger import AttemptRecord, end_attempt, end_not_run, next_due_of
 from shared.models.job_configuration import retry_policy
 
@@ -24,7 +24,8 @@ _PUBLISH_AGAIN = text("""
     WHERE state = 'dispatched' AND id IN (
         SELECT id FROM scheduled_jobs
         WHERE state = 'dispatched' AND dispatched_at < now() - interval '120 seconds'
-          AND dispatched_at < now() - least(interval '120 seconds' * power(2, publication), interval '30 minutes')
+          AND dispatched_at < now() - least(interval '120 seconds' * power(2, least(publication, 4)),
+                                            interval '30 minutes')
         LIMIT :batch FOR UPDATE SKIP LOCKED)
 """)
 _TOO_LATE = text("""
@@ -69,7 +70,9 @@ async def _end_lost_attempts(connection: AsyncConnection) -> int:
 async def _when_to_retry(
     connection: AsyncConnection, row: Row[tuple[object, ...]], outcome: Outcome
 ) -> datetime | None:
-    policy = retry_policy(row.retry) if row.retry else RetryPolicy()
+    if row.retry is None:
+        return None  # its job configuration is gone, so nobody could claim it again
+    policy = retry_policy(row.retry)
     next_due = await next_due_of(connection, row.schedule_id, row.due_at)
     at_earliest = retry_at(outcome, row.infrastructure_failures, policy, now=row.now, next_due=next_due)
     # The lease has been waited out already; waiting for the back-off as well would help nobody.
