@@ -5,6 +5,7 @@ Publishing and consuming have connections of their own, so that a broker that bl
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import aio_pika
@@ -20,12 +21,12 @@ EXCHANGE = "parakeet"
 DEAD_LETTERS = "parakeet.dead"
 PUBLISH_TIMEOUT_SECONDS = 3
 CONNECT_TIMEOUT_SECONDS = 5
-WATCH_SECONDS = 5
+WATCH_SECONDS = 5.0
+MAX_LENGTH = 200_000
 QUEUE_ARGUMENTS: dict[str, Any] = {
     "x-queue-type": "quorum",
     "x-delivery-limit": 20,
     "x-overflow": "reject-publish",
-    "x-max-length": 200_000,
     "x-dead-letter-exchange": DEAD_LETTERS,
 }
 # All that a broker or its connection can raise; aio-pika lets those of the layers below it through.
@@ -33,16 +34,19 @@ BROKER_ERRORS = (aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutEr
 
 
 class RabbitQueue:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, max_length: int = MAX_LENGTH, watch_seconds: float = WATCH_SECONDS) -> None:
+        """`max_length` is fixed for a queue's life: the broker refuses to declare it again with another."""
         self._url = url
-        self._publisher = _Publisher(url)
+        self._arguments = {**QUEUE_ARGUMENTS, "x-max-length": max_length}
+        self._watch_seconds = watch_seconds
+        self._publisher = _Publisher(url, self._arguments)
         self._subscriptions: list[_RabbitSubscription] = []
 
     async def publish(self, message: Message) -> None:
         await self._publisher.publish(message)
 
     async def subscribe(self, lane: str, prefetch: int, receive: Callable[[Delivery], None]) -> "_RabbitSubscription":
-        subscription = _RabbitSubscription(self._url, lane, prefetch, receive)
+        subscription = _RabbitSubscription(self._url, self._arguments, self._watch_seconds, lane, prefetch, receive)
         subscription.start()
         self._subscriptions.append(subscription)
         return subscription
@@ -63,13 +67,15 @@ async def _connect(url: str, purpose: str) -> AbstractConnection:
     )
 
 
-async def _declare(channel: AbstractChannel, names: list[str]) -> tuple[AbstractExchange, list[AbstractQueue]]:
+async def _declare(
+    channel: AbstractChannel, names: list[str], arguments: dict[str, Any]
+) -> tuple[AbstractExchange, list[AbstractQueue]]:
     dead = await channel.declare_exchange(DEAD_LETTERS, aio_pika.ExchangeType.FANOUT, durable=True)
     await (await channel.declare_queue(DEAD_LETTERS, durable=True)).bind(dead)
     exchange = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.DIRECT, durable=True)
     queues = []
     for name in names:
-        queue = await channel.declare_queue(name, durable=True, arguments=QUEUE_ARGUMENTS)
+        queue = await channel.declare_queue(name, durable=True, arguments=arguments)
         await queue.bind(exchange, routing_key=name)
         queues.append(queue)
     return exchange, queues
@@ -78,8 +84,9 @@ async def _declare(channel: AbstractChannel, names: list[str]) -> tuple[Abstract
 class _Publisher:
     """One confirming channel. After any doubt it is thrown away, and the next publish begins anew."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, arguments: dict[str, Any]) -> None:
         self._url = url
+        self._arguments = arguments
         self._opening = asyncio.Lock()
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
@@ -109,7 +116,7 @@ class _Publisher:
                 await self._open()
             assert self._channel is not None and self._exchange is not None
             if name not in self._declared:
-                await _declare(self._channel, [name])
+                await _declare(self._channel, [name], self._arguments)
                 self._declared.add(name)
             return self._exchange
 
@@ -117,7 +124,7 @@ class _Publisher:
         self._declared.clear()
         self._connection = await _connect(self._url, "publish")
         self._channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
-        self._exchange, _ = await _declare(self._channel, [])
+        self._exchange, _ = await _declare(self._channel, [], self._arguments)
 
     async def depths(self, names: list[str]) -> dict[str, int]:
         found = {}
@@ -141,8 +148,18 @@ class _Publisher:
 class _RabbitSubscription:
     """Consumes one lane on its own connection, and begins anew whenever the connection or a queue is lost."""
 
-    def __init__(self, url: str, lane: str, prefetch: int, receive: Callable[[Delivery], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        arguments: dict[str, Any],
+        watch_seconds: float,
+        lane: str,
+        prefetch: int,
+        receive: Callable[[Delivery], None],
+    ) -> None:
         self._url = url
+        self._arguments = arguments
+        self._watch_seconds = watch_seconds
         self._lane = lane
         self._prefetch = prefetch
         self._receive = receive
@@ -178,8 +195,8 @@ class _RabbitSubscription:
             # A channel for each queue: prefetch then counts for each priority class by itself.
             channel = await connection.channel()
             await channel.set_qos(prefetch_count=self._prefetch)
-            _, (queue,) = await _declare(channel, [queue_name(self._lane, high)])
-            tag = await queue.consume(lambda incoming, high=high: self._hand_over(incoming, high))  # type: ignore[misc]
+            _, (queue,) = await _declare(channel, [queue_name(self._lane, high)], self._arguments)
+            tag = await queue.consume(partial(self._hand_over, high=high))
             self._consuming.append((queue, tag))
 
     async def _watch(self) -> None:
@@ -187,7 +204,7 @@ class _RabbitSubscription:
         assert self._connection is not None
         channel = await self._connection.channel()
         while not self._connection.is_closed:
-            await asyncio.sleep(WATCH_SECONDS)
+            await asyncio.sleep(self._watch_seconds)
             for queue, _ in self._consuming:
                 async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
                     seen = await channel.declare_queue(queue.name, passive=True)
