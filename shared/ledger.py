@@ -21,7 +21,7 @@ _END_NOT_RUN = text("""
     WITH ended AS (
         DELETE FROM scheduled_jobs
         WHERE id = ANY(CAST(:ids AS uuid[])) AND state IN ('planned', 'dispatched')
-          AND (CAST(:start_by AS timestamptz) IS NULL OR start_by < :start_by)
+          AND (CAST(:start_by AS timestamptz) IS NULL OR (start_by < :start_by AND attempt = 0))
         RETURNING *
     )
     INSERT INTO job_results (id, due_at, schedule_id, origin, kind, job_configuration_id, partner, browser,
@@ -44,8 +44,8 @@ async def end_not_run(
 ) -> list[UUID]:
     """End those of `ids` that no runner has claimed with a `not_run` outcome. Returns the ids that were ended.
 
-    With `start_by_before`, only those whose start deadline lies before it. A job that is running is left alone: its
-    runner holds the token and will record it.
+    With `start_by_before`, only those never started whose start deadline lies before it. A job that is
+    running is left alone: its runner holds the token and will record it.
     """
     if CATALOGUE[code].outcome_class is not OutcomeClass.NOT_RUN:
         raise ValueError(f"{code} is not an outcome of something that did not run")
