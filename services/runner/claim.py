@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.domain.retry import RetryPolicy
+from shared.ledger import end_not_run
 from shared.models.job_configuration import retry_policy
 from shared.queue import Message
 
@@ -75,8 +76,11 @@ async def claim(engine: AsyncEngine, message: Message, runner: UUID) -> Claimed 
         }
         row = (await connection.execute(_CLAIM, asked)).one_or_none()
         if row is None or row.checks is None or row.capabilities is None:
-            # Without a definition there is nothing to run: leave the transaction without the claim.
             await connection.rollback()
+            if row is not None:
+                # Without a definition nobody can ever run it; left alone, it would be published for ever.
+                async with engine.begin() as ending:
+                    await end_not_run(ending, [row.id], "cancelled", "What it was to check is not defined any more.")
             return None
     return Claimed(
         id=row.id,

@@ -61,6 +61,14 @@ async def test_nothing_is_claimed_before_its_time(world: World) -> None:
     assert await claim(world.engine, Message(job, 0, LANE), uuid4()) is None
 
 
+async def test_a_job_whose_definition_is_gone_ends_as_cancelled(world: World) -> None:
+    job = await world.job(due_in=-1, attempt=1)
+    await world.execute("DELETE FROM job_configurations")
+    assert await claim(world.engine, Message(job, 1, LANE), uuid4()) is None
+    assert [(row.id, row.outcome_code) for row in await world.results()] == [(job, "cancelled")]
+    assert await world.jobs() == []
+
+
 async def test_an_expired_lease_is_left_to_the_sweeper(world: World) -> None:
     job, _ = await world.running()
     assert await claim(world.engine, Message(job, 1, LANE), uuid4()) is None
