@@ -91,6 +91,15 @@ class OneProcess:
         return {item["id"]: item for item in answer.raise_for_status().json()["items"]}
 
 
+def judged(results: dict[str, dict[str, Any]]) -> dict[str, set[str]]:
+    """The outcomes of each partner, without a due moment that came during the first run and was skipped."""
+    found: dict[str, set[str]] = {}
+    for item in results.values():
+        if item["outcome"]["class"] != "not_run":
+            found.setdefault(item["partner"], set()).add(item["outcome"]["code"])
+    return found
+
+
 def alive(process: psutil.Process) -> bool:
     """One that ended and only waits to be collected by its parent is not."""
     try:
@@ -114,11 +123,11 @@ async def test_one_process_from_an_empty_folder_to_a_second_start(parakeet: OneP
     assert (page.status_code, page.headers["content-type"].partition(";")[0]) == (200, "text/html")
 
     async def all_judged() -> bool:
-        return {item["partner"] for item in (await parakeet.results()).values()} >= EXPECTED.keys()
+        return judged(await parakeet.results()).keys() >= EXPECTED.keys()
 
     await until(all_judged, seconds=90, what="a result of every demo partner")
     kept = await parakeet.results()
-    assert {item["partner"]: item["outcome"]["code"] for item in kept.values()} == EXPECTED
+    assert judged(kept) == {partner: {code} for partner, code in EXPECTED.items()}
 
     processes = parakeet.processes()
     names = {process.name() for process in processes}
