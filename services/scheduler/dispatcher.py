@@ -99,7 +99,8 @@ class Dispatcher:
             # The whole broker, or one full lane: half a second lets the others pass first.
             self._wait_until = time.monotonic() + (0.5 if "no confirm" in str(error) else 0.0)
             self._agenda.release(entry)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            # A connection that breaks may cancel the wait for its confirm: as unknown as any other failure.
             log.error("dispatch_failed", job=str(entry.id), error=f"{type(error).__name__}: {error}"[:300])
             self._agenda.release(entry)
 

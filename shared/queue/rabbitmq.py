@@ -94,9 +94,11 @@ class _Publisher:
         self._declared: set[str] = set()
 
     async def publish(self, message: Message) -> None:
+        used = self._connection
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT_SECONDS):
                 exchange = await self._ready(message.queue_name)
+                used = self._connection
                 await exchange.publish(
                     aio_pika.Message(message.encode(), delivery_mode=aio_pika.DeliveryMode.PERSISTENT),
                     routing_key=message.queue_name,
@@ -107,7 +109,9 @@ class _Publisher:
             self._declared.discard(message.queue_name)
             raise PublishFailed(f"{message.queue_name} did not take the message") from error
         except BROKER_ERRORS as error:
-            await self.close()
+            # Of many that fail together only the first closes; the others would close its successor.
+            if used is self._connection:
+                await self.close()
             raise PublishFailed(f"no confirm: {type(error).__name__}") from error
 
     async def _ready(self, name: str) -> AbstractExchange:
@@ -121,6 +125,7 @@ class _Publisher:
             return self._exchange
 
     async def _open(self) -> None:
+        await self.close()  # of an opening that ended half-way
         self._declared.clear()
         self._connection = await _connect(self._url, "publish")
         self._channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
