@@ -71,11 +71,16 @@ async def run(embedded: EmbeddedSettings, stop: asyncio.Event) -> None:
         server, listening = _Server(_listen_on(api)), asyncio.Event()
         async with asyncio.TaskGroup() as services:
             services.create_task(_serve(server, taken, listening, stop))
-            services.create_task(run_scheduler(scheduler, queue, stop))
-            services.create_task(run_runner(runner, queue, stop))
+            working = [
+                services.create_task(run_scheduler(scheduler, queue, stop)),
+                services.create_task(run_runner(runner, queue, stop)),
+            ]
             services.create_task(_show_the_way(listening, api, embedded, running, stop))
             await stop.wait()
             print("Stopping: checks in hand may end first ...", flush=True)
+            # The API last: it serves the control page, by which a check in hand tells the partner's fault from ours.
+            await asyncio.wait(working)
+            server.should_exit = True
 
 
 def _tell_services(embedded: EmbeddedSettings, parts: Parts) -> None:
@@ -135,12 +140,10 @@ async def _serve(server: _Server, taken: socket.socket, listening: asyncio.Event
     while not server.started and not serving.done():
         await asyncio.sleep(0.02)  # uvicorn has no event for this
     listening.set()
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    stop.set()
-    server.should_exit = True
-    await serving
+    try:
+        await serving
+    finally:
+        stop.set()  # without the API the others have no reason to go on
 
 
 async def _show_the_way(
