@@ -159,14 +159,22 @@ async def end_attempt(
 
 
 _NEXT_DUE = text("""
-    SELECT least(
+    SELECT CASE WHEN next_due = 'infinity' AND :origin = 'schedule' THEN CAST(:due_at AS timestamptz) ELSE least(
         (SELECT min(due_at) FROM scheduled_jobs
          WHERE schedule_id = :schedule_id AND origin = 'schedule' AND due_at > :due_at),
-        (SELECT next_due FROM schedules WHERE id = :schedule_id AND next_due < 'infinity'))
+        CASE WHEN next_due < 'infinity' THEN next_due END) END AS next_due
+    FROM schedules WHERE id = :schedule_id
 """)
 
 
-async def next_due_of(connection: AsyncConnection | AsyncSession, schedule_id: UUID, due_at: datetime) -> datetime:
-    """The due moment of the schedule that follows `due_at`, planned or not; `NEVER` when it is paused or gone."""
-    found = await connection.execute(_NEXT_DUE, {"schedule_id": schedule_id, "due_at": due_at})
-    return found.scalar_one() or NEVER
+async def retry_before(
+    connection: AsyncConnection | AsyncSession, schedule_id: UUID, origin: str, due_at: datetime
+) -> datetime:
+    """The moment before which a retry must start: the due moment of the schedule that follows, planned or not.
+
+    `NEVER` when none follows. `due_at` itself, so that nothing is tried again, when it was the schedule that asked and
+    it was paused meanwhile.
+    """
+    asked = {"schedule_id": schedule_id, "origin": origin, "due_at": due_at}
+    row = (await connection.execute(_NEXT_DUE, asked)).one_or_none()
+    return row.next_due if row is not None and row.next_due is not None else NEVER

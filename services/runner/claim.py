@@ -43,6 +43,7 @@ class Claimed:
     id: UUID
     token: UUID
     schedule_id: UUID
+    origin: str
     due_at: datetime
     attempt: int
     started_at: datetime
@@ -86,6 +87,7 @@ async def claim(engine: AsyncEngine, message: Message, runner: UUID) -> Claimed 
         id=row.id,
         token=token,
         schedule_id=row.schedule_id,
+        origin=row.origin,
         due_at=row.due_at,
         attempt=row.attempt,
         started_at=row.started_at,

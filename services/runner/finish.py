@@ -19,7 +19,7 @@ from shared.domain.outcome import OutcomeClass
 from shared.domain.retry import retry_at
 from shared.domain.state import CheckState as CheckStateValue
 from shared.domain.state import State, fold
-from shared.ledger import AttemptRecord, end_attempt, next_due_of
+from shared.ledger import AttemptRecord, end_attempt, retry_before
 from shared.models import CheckState
 
 log = structlog.get_logger(__name__)
@@ -77,7 +77,7 @@ async def _retry_at(
 ) -> datetime | None:
     ours = report.outcome.outcome_class is OutcomeClass.INFRASTRUCTURE_FAILURE
     failures = claimed.infrastructure_failures if ours else claimed.partner_failures
-    next_due = await next_due_of(connection, claimed.schedule_id, claimed.due_at)
+    next_due = await retry_before(connection, claimed.schedule_id, claimed.origin, claimed.due_at)
     return retry_at(report.outcome, failures, claimed.retry, now=now, next_due=next_due)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.domain.outcome import CATALOGUE, Outcome
 from shared.domain.retry import retry_at
-from shared.ledger import AttemptRecord, end_attempt, end_not_run, next_due_of
+from shared.ledger import AttemptRecord, end_attempt, end_not_run, retry_before
 from shared.models.job_configuration import retry_policy
 
 log = structlog.get_logger(__name__)
@@ -73,7 +73,7 @@ async def _when_to_retry(
     if row.retry is None:
         return None  # its job configuration is gone, so nobody could claim it again
     policy = retry_policy(row.retry)
-    next_due = await next_due_of(connection, row.schedule_id, row.due_at)
+    next_due = await retry_before(connection, row.schedule_id, row.origin, row.due_at)
     at_earliest = retry_at(outcome, row.infrastructure_failures, policy, now=row.now, next_due=next_due)
     # The lease has been waited out already; waiting for the back-off as well would help nobody.
     return None if at_earliest is None else row.now

@@ -120,6 +120,15 @@ async def test_no_retry_is_planned_after_the_next_due_moment(world: World) -> No
     assert await world.execute("SELECT * FROM check_states") == []
 
 
+async def test_nothing_is_tried_again_once_its_schedule_is_paused(world: World) -> None:
+    schedule = await world.schedule(None)
+    job = await world.job(schedule, due_in=-1)
+    mine = await claim(world.engine, Message(job, 0, LANE), uuid4())
+    assert mine is not None
+    assert await finish(world.engine, mine, report("grid_unreachable"))
+    assert [row.outcome_code for row in await world.results()] == ["grid_unreachable"]
+
+
 async def test_a_finish_after_the_partner_was_deleted_still_records(world: World) -> None:
     mine = await claimed_job(world)
     await world.execute("DELETE FROM job_configurations")
