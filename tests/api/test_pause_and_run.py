@@ -162,7 +162,8 @@ async def test_moments_that_no_scheduler_planned_still_end_in_a_result(
     ended = [(row["due_at"], row["outcome_code"]) for row in results]
     expected = [(moment, "missed") for moment in moments[:3]]
     if how == "retime":
-        [job] = await service.execute("SELECT due_at, state FROM scheduled_jobs")
+        # In one case of eight the new timing keeps the next moment, which the edit then plans as well.
+        [job] = await service.execute("SELECT due_at, state FROM scheduled_jobs WHERE due_at <= now()")
         assert (job["due_at"], job["state"]) == (moments[3], "planned")
     else:
         expected.append((moments[3], "cancelled"))
