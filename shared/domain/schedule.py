@@ -42,19 +42,25 @@ class CatchUp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When a schedule is due: every `interval_seconds`, or by a CRON expression in a zone. Exactly one of both."""
+    """When a schedule is due: every `interval_seconds`, or by a CRON expression in a zone. Exactly one of both.
+
+    An interval is a fixed rate with a phase of its own, or, with `fixed_delay`, counts from the end of the run before.
+    """
 
     schedule_id: UUID
     interval_seconds: int | None = None
     cron: str | None = None
     timezone: str = "UTC"
     jitter_seconds: int = 0
+    fixed_delay: bool = False
 
     def due_after(self, moment: datetime) -> datetime:
-        """The first due moment strictly after `moment`, in UTC."""
+        """The first due moment strictly after `moment`, in UTC. With a fixed delay `moment` is the end of a run."""
         if self.cron is not None:
             return parse_cron(self.cron, self.timezone).after(moment).due_at
         assert self.interval_seconds is not None
+        if self.fixed_delay:
+            return moment + timedelta(seconds=self.interval_seconds)
         interval = self.interval_seconds * 1_000_000
         # Microseconds in whole numbers: floats would drift off the phase.
         since_epoch = (moment - _EPOCH) // _MICROSECOND
@@ -87,8 +93,12 @@ def plan(
 ) -> Plan:
     """Split the moments from `next_due` to `until` (both inclusive). Always advances from the nominal moment.
 
-    After a long downtime only the oldest moments are taken at once; the rest comes with the next call.
+    After a long downtime only the oldest moments are taken at once; the rest comes with the next call. With a fixed
+    delay there is one moment only: the end of its run moves the next due moment to where it belongs.
     """
+    if timing.fixed_delay:
+        due = [next_due] if next_due <= until else []
+        return _split(due, catch_up, start_deadline, now, timing.due_after(max(next_due, now)) if due else next_due)
     moments: list[datetime] = []
     for moment in _moments(timing, next_due):
         if moment > until:

@@ -4,8 +4,10 @@ from shared.models.api_key import ApiKey, IdempotencyKey
 from shared.models.base import Base
 from shared.models.browser import Browser
 from shared.models.check_state import CheckState
+from shared.models.job import Job
 from shared.models.job_configuration import JobConfiguration
 from shared.models.job_result import Attempt, JobResult
+from shared.models.job_state import DeadLetter, JobState
 from shared.models.partner import Partner
 from shared.models.replica import OrphanSession, Replica
 from shared.models.schedule import Schedule
@@ -17,9 +19,12 @@ __all__ = [
     "Base",
     "Browser",
     "CheckState",
+    "DeadLetter",
     "IdempotencyKey",
+    "Job",
     "JobConfiguration",
     "JobResult",
+    "JobState",
     "OrphanSession",
     "Partner",
     "Replica",

@@ -15,8 +15,20 @@ class JobResult(Base):
     __table_args__ = (
         UniqueConstraint("schedule_id", "origin", "due_at"),
         Index("ix_job_results_due_at_id", text("due_at DESC"), text("id DESC")),
-        Index("ix_job_results_partner_browser", "partner", "browser", text("due_at DESC")),
-        Index("ix_job_results_job_configuration_id", "job_configuration_id", text("due_at DESC")),
+        Index(
+            "ix_job_results_partner_browser",
+            "partner",
+            "browser",
+            text("due_at DESC"),
+            postgresql_where=text("partner IS NOT NULL"),
+        ),
+        Index(
+            "ix_job_results_job_configuration_id",
+            "job_configuration_id",
+            text("due_at DESC"),
+            postgresql_where=text("job_configuration_id IS NOT NULL"),
+        ),
+        Index("ix_job_results_job_id", "job_id", text("due_at DESC"), postgresql_where=text("job_id IS NOT NULL")),
         Index("ix_job_results_recorded_at", "recorded_at"),
         {"postgresql_partition_by": "RANGE (due_at)"},
     )
@@ -29,6 +41,8 @@ class JobResult(Base):
     job_configuration_id: Mapped[UUID | None]
     partner: Mapped[str | None]
     browser: Mapped[str | None]
+    job_id: Mapped[UUID | None]
+    replay_of: Mapped[UUID | None]
     executed_at: Mapped[datetime | None]
     duration_seconds: Mapped[float | None]
     outcome_code: Mapped[str]
@@ -45,6 +59,7 @@ class Attempt(Base):
 
     `checks`: [{check, code, class, success, message, duration_seconds, steps: [{name, offset_seconds, ...}]}]
     `evidence`: [{name, content_type, bytes}]
+    `response`, of a callback: {status, headers, body, truncated, bytes, url, ...}, capped and without secrets
     """
 
     __tablename__ = "attempts"
@@ -71,3 +86,4 @@ class Attempt(Base):
     title: Mapped[str | None]
     console_errors: Mapped[list[str]] = mapped_column(server_default=text("'{}'::text[]"))
     traceback: Mapped[str | None]
+    response: Mapped[dict[str, Any] | None]

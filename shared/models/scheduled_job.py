@@ -12,13 +12,16 @@ class ScheduledJob(Base):
     """One due moment that has not ended yet. Ended, its row is gone from here and stands in `job_results`.
 
     `attempt` counts attempts that were claimed; `publication` counts how often the sweeper had it published again.
-    `shard` and `lane` are copied from the schedule, so that the hot queries touch this table alone.
+    A replay sends again what failed as `replay_of`, due at `replay_due_at`. `shard` and `lane` are copied from the schedule, so that the hot queries touch this table alone.
     """
 
     __tablename__ = "scheduled_jobs"
     __table_args__ = (
         UniqueConstraint("schedule_id", "origin", "due_at"),
-        Index("ix_scheduled_jobs_planned", "shard", "run_after", postgresql_where=text("state = 'planned'")),
+        # By priority before time, so that a backlog of one priority never hides the rows of another.
+        Index(
+            "ix_scheduled_jobs_planned", "shard", "priority", "run_after", postgresql_where=text("state = 'planned'")
+        ),
         Index("ix_scheduled_jobs_dispatched", "dispatched_at", postgresql_where=text("state = 'dispatched'")),
         Index("ix_scheduled_jobs_running", "lease_until", postgresql_where=text("state = 'running'")),
         {
@@ -43,6 +46,9 @@ class ScheduledJob(Base):
     job_configuration_id: Mapped[UUID | None] = mapped_column(index=True)
     partner: Mapped[str | None]
     browser: Mapped[str | None]
+    job_id: Mapped[UUID | None]
+    replay_of: Mapped[UUID | None]
+    replay_due_at: Mapped[datetime | None]
     state: Mapped[str] = mapped_column(server_default="planned")
     run_after: Mapped[datetime]
     start_by: Mapped[datetime]
