@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker
 from services.api import process_health
 from services.api.body_limit import LimitBody
 from services.api.browsers.routes import router as browsers
+from services.api.dead_letters.routes import router as dead_letters
 from services.api.dependencies import Resources
 from services.api.docs import add_docs
 from services.api.errors import AnswerCrashes, problems, register_errors
@@ -43,6 +44,7 @@ NOUNS = (
     job_configurations,
     scheduled_jobs,
     job_results,
+    dead_letters,
     outcome_types,
     status,
     infrastructure,

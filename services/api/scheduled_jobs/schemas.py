@@ -13,7 +13,7 @@ class ScheduledJobQuery(PageQuery):
     state: ShownState | None = None
     partner: Slug | None = None
     browser: Slug | None = None
-    job: UUID | None = Field(default=None, description="The job configuration's id.")
+    job: UUID | None = Field(default=None, description="The id of a job configuration or of a job.")
 
 
 class ScheduledJobView(View):
@@ -22,10 +22,11 @@ class ScheduledJobView(View):
     id: UUID = Field(description="Its result will have the same id.")
     schedule_id: UUID
     origin: str = Field(description="`schedule`, `manual` (run now) or `backfill`.")
-    kind: str
+    kind: str = Field(description="`check` or `callback`.")
     job_configuration_id: UUID | None
     partner: str | None
     browser: str | None
+    job_id: UUID | None = Field(description="Of a callback: its job.")
     due_at: Moment
     run_after: Moment = Field(description="Not before this: the due moment plus jitter, or when it is retried.")
     state: ShownState = Field(
