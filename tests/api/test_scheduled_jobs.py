@@ -1,6 +1,6 @@
 """Scheduled jobs: what has not ended yet, and cancelling it."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,6 +9,7 @@ import pytest
 
 from shared.domain.schedule import Origin, scheduled_job_id
 from tests.api.conftest import EVERY_QUARTER, Service, fields, make_due, problem
+from tests.api.job_records import add_dead_letter, add_job
 
 
 async def schedule_id(service: Service) -> UUID:
@@ -78,6 +79,25 @@ async def test_the_list_can_be_narrowed(api: httpx.AsyncClient, acme: dict[str, 
     assert len(await listed(api, partner="acme", job=made["id"])) == 2
     assert await listed(api, partner="nobody") == []
     assert await listed(api, job=str(uuid4())) == []
+
+
+async def test_a_job_has_its_next_moment_and_its_replays(api: httpx.AsyncClient, service: Service) -> None:
+    job = await add_job(service)
+    await add_job(service, "Paused", paused_at=datetime.now(UTC), paused_reason="holiday")
+    other = await add_job(service, "Invoices")
+    letter = await add_dead_letter(service, job, datetime.now(UTC))
+    (await api.post(f"/dead-letters/{letter}/replay")).raise_for_status()
+    replay, following = await listed(api, job=str(job))
+    assert (replay["job_id"], replay["planned"], replay["state"], replay["origin"]) == (
+        str(job),
+        True,
+        "overdue",
+        "manual",
+    )
+    assert (following["job_id"], following["planned"], following["kind"]) == (str(job), False, "callback")
+    assert (following["partner"], following["job_configuration_id"]) == (None, None)
+    assert {item["job_id"] for item in await listed(api)} == {str(job), str(other)}
+    assert [item["job_id"] for item in await listed(api, state="future", job=str(other))] == [str(other)]
 
 
 async def test_pages_leave_nothing_out_and_repeat_nothing(
