@@ -15,7 +15,7 @@ from selenium.webdriver import Remote
 from services.runner.browser.attempt import Step
 from services.runner.browser.devtools import DevTools, Exchange
 from services.runner.browser.failures import PageTrouble
-from services.runner.browser.masking import Mask
+from services.runner.masking import Mask
 from shared.domain.evidence import Facts, TimedOut
 
 T = TypeVar("T")

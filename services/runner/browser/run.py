@@ -12,10 +12,10 @@ from services.runner.browser.deadline import run_until_deadline
 from services.runner.browser.evidence import LastPage, take_evidence
 from services.runner.browser.failures import AcquireFailed, facts_of
 from services.runner.browser.login import log_in
-from services.runner.browser.masking import Mask
 from services.runner.browser.page import Clock, Page
 from services.runner.browser.session import Browser, acquire, finish_undisturbed
 from services.runner.browser.settings import BrowserSettings
+from services.runner.masking import Mask
 from shared.domain.evidence import Facts, Fault
 from shared.domain.outcome import Outcome, classify, overall
 

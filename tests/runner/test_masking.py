@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from services.runner.browser.attempt import Credentials
-from services.runner.browser.masking import MASK, Mask
+from services.runner.masking import MASK, Mask
 
 SECRET = "pä ss/w<o>rd&\"'+=%"
 MASKS = Mask.of(Credentials("monitor@acme.example", SECRET, "JBSWY3DPEHPK3PXP"))

@@ -4,9 +4,8 @@ import html
 import json
 import re
 from collections.abc import Iterable
+from typing import Protocol
 from urllib.parse import quote, quote_plus
-
-from services.runner.browser.attempt import Credentials
 
 MASK = "***"
 
@@ -15,10 +14,22 @@ _SECRET_NAME = (
     r"|session|sid)"
 )
 _IN_QUERY = re.compile(rf"(?i)(?<=[?&;#])({_SECRET_NAME}=)[^&\s\"'<>#]+")
-_IN_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.\-]*://)[^/\s\"'<>@]+@")
+# The scheme's length is bounded, since an endless word would be searched again from each of its parts.
+_IN_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.\-]{0,30}://)[^/\s\"'<>@]+@")
 _NAMED_FIELD = re.compile(rf"(?i)<input\b[^>]*\b(?:name|id)\s*=\s*[\"']?{_SECRET_NAME}[\"'\s>][^>]*>")
 _PASSWORD_FIELD = re.compile(r"(?i)<input\b[^>]*\btype\s*=\s*[\"']?password\b[^>]*>")
 _FIELD_VALUE = re.compile(r"(?i)(\bvalue\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s>]+)")
+
+
+class LogIn(Protocol):
+    """What a log-in holds, whichever way it is made."""
+
+    @property
+    def username(self) -> str: ...
+    @property
+    def password(self) -> str: ...
+    @property
+    def totp_secret(self) -> str | None: ...
 
 
 class Mask:
@@ -29,7 +40,7 @@ class Mask:
         self._secrets = re.compile("|".join(re.escape(form) for form in spellings)) if spellings else None
 
     @classmethod
-    def of(cls, credentials: Credentials | None) -> "Mask":
+    def of(cls, credentials: LogIn | None) -> "Mask":
         """A user name that is an ordinary word is no secret: masking "user" would garble what the site says."""
         if credentials is None:
             return cls(())
