@@ -6,9 +6,13 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+import uvloop
 from pydantic import ValidationError
 
+from services.runner.browser.perform import CheckPerformer
 from services.runner.browser.settings import BrowserSettings
+from services.runner.callback.perform import CallbackPerformer, Hosts
+from services.runner.callback.send import CallbackSender
 from services.runner.consumer import Consumer
 from services.runner.execute import Runner
 from services.runner.lease import Leases
@@ -16,6 +20,7 @@ from services.runner.orphans import close_orphans
 from services.runner.settings import RunnerSettings
 from services.runner.slots import Slots
 from shared.database import connect
+from shared.domain.address_guard import AddressGuard
 from shared.evidence_store import EvidenceStore
 from shared.process import repeat, stop_on_signals
 from shared.queue import Queue
@@ -25,10 +30,13 @@ from shared.telemetry import set_up_logs
 
 log = structlog.get_logger(__name__)
 
+# Claims and finishes go in batches, so connections do not grow with the slots.
+POOL_SIZE = 10
+
 
 async def run(settings: RunnerSettings, queue: Queue, stop: asyncio.Event) -> None:
     """The runner, from start to stop. The queue is the caller's, who closes it."""
-    engine = connect(settings.database_url, application_name="parakeet runner", pool_size=settings.browser_slots * 2)
+    engine = connect(settings.database_url, application_name="parakeet runner", pool_size=POOL_SIZE)
     slots: dict[str, Slots] = {}
 
     def report() -> dict[str, Any]:
@@ -41,27 +49,29 @@ async def run(settings: RunnerSettings, queue: Queue, stop: asyncio.Event) -> No
 
     identity = uuid4()
     leases = Leases(settings.database_url, identity, report)
-    runner = Runner(
-        id=identity,
-        engine=engine,
-        leases=leases,
-        box=SecretBox(settings.keys()),
-        evidence=EvidenceStore(settings.evidence_dir),
-        browser=BrowserSettings(
-            webdriver_url=settings.webdriver_url,
-            control_url=settings.control_url,
-            no_sandbox=settings.browser_no_sandbox,
-        ),
+    box = SecretBox(settings.keys())
+    browser = BrowserSettings(
+        webdriver_url=settings.webdriver_url, control_url=settings.control_url, no_sandbox=settings.browser_no_sandbox
     )
-    consumer = Consumer(queue, runner, slots, settings.browser_slots)
-    await leases.start()
-    log.info("runner_started", runner=str(identity))
+    checks = CheckPerformer(engine, box, EvidenceStore(settings.evidence_dir), browser)
+    guard = AddressGuard(settings.callback_allow)
     try:
-        async with asyncio.TaskGroup() as duties:
-            duties.create_task(repeat("follow_browsers", consumer.follow_browsers, 1, stop))
-            duties.create_task(repeat("close_orphans", lambda: close_orphans(engine), 5, stop))
-            duties.create_task(repeat("abort_if_cut_off", leases.abort_if_cut_off, 1, stop))
-        await consumer.stop()
+        async with CallbackSender(
+            guard, connections=settings.callback_slots, control_url=settings.control_url
+        ) as sender:
+            callbacks = CallbackPerformer(box, sender, Hosts(settings.callbacks_per_host))
+            runner = Runner(id=identity, engine=engine, leases=leases, checks=checks, callbacks=callbacks)
+            consumer = Consumer(
+                queue, runner, slots, browser_slots=settings.browser_slots, callback_slots=settings.callback_slots
+            )
+            await leases.start()
+            log.info("runner_started", runner=str(identity))
+            await consumer.consume_callbacks()
+            async with asyncio.TaskGroup() as duties:
+                duties.create_task(repeat("follow_browsers", consumer.follow_browsers, 1, stop))
+                duties.create_task(repeat("close_orphans", lambda: close_orphans(engine), 5, stop))
+                duties.create_task(repeat("abort_if_cut_off", leases.abort_if_cut_off, 1, stop))
+            await consumer.stop()
     finally:
         await leases.stop()
         await engine.dispose()
@@ -92,4 +102,4 @@ if __name__ == "__main__":
     except ValueError as error:
         sys.exit(str(error))
     set_up_logs(given.log_level, given.log_format)
-    asyncio.run(main(given))
+    uvloop.run(main(given))

@@ -1,44 +1,65 @@
-"""The first write of a runner: take a scheduled job by compare-and-set, with a fresh token and a lease."""
+"""The first write of a runner: take scheduled jobs by compare-and-set, each with a fresh token and a lease."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.domain.retry import RetryPolicy
+from services.runner.definition import Definition, Failures, definition_of
 from shared.ledger import end_not_run
-from shared.models.job_configuration import retry_policy
 from shared.queue import Message
 
 LEASE_SECONDS = 15
 
 # A message can arrive before its mark, so `planned` may be claimed too. A job whose lease ended is not claimed here:
 # the sweeper first records the attempt that was lost. `run_after` is allowed 50 ms ahead, which are then waited.
+# The rows are locked in the order of their ids, so that two runners with the same messages do not block each other.
 _CLAIM = text("""
-    WITH claimed AS (
-        UPDATE scheduled_jobs SET state = 'running', attempt = attempt + 1, token = :token, runner = :runner,
-            started_at = greatest(clock_timestamp(), run_after), lease_until = now() + make_interval(secs => :lease),
-            browser_session = NULL
-        WHERE id = :id AND attempt = :attempt AND state IN ('planned', 'dispatched')
+    WITH asked AS (
+        SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS smallint[]), CAST(:tokens AS uuid[]))
+            AS a(id, attempt, token)
+    ), locked AS (
+        SELECT id FROM scheduled_jobs WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE
+    ), claimed AS (
+        UPDATE scheduled_jobs jobs SET state = 'running', attempt = jobs.attempt + 1, token = asked.token,
+            runner = :runner, started_at = greatest(clock_timestamp(), run_after),
+            lease_until = now() + make_interval(secs => :lease), browser_session = NULL
+        FROM asked JOIN locked USING (id)
+        WHERE jobs.id = asked.id AND jobs.attempt = asked.attempt AND state IN ('planned', 'dispatched')
           AND run_after <= clock_timestamp() + interval '50 milliseconds'
-        RETURNING *
+        RETURNING jobs.*
     )
     SELECT claimed.*, greatest(extract(epoch FROM claimed.run_after - clock_timestamp()), 0)::float AS early_seconds,
-           c.checks, c.timeout_seconds, c.slow_after_seconds, c.retry, c.failing_after, c.working_after,
-           p.entry_point, p.sealed_credentials, p.wait_override_seconds, b.capabilities
+           c.checks, p.entry_point, p.sealed_credentials, p.wait_override_seconds, b.capabilities,
+           k.callback_url, k.http_method, k.payload, k.headers, k.sealed_headers, k.sealed_signing_secrets, k.success,
+           k.max_redirects,
+           coalesce(c.timeout_seconds, k.timeout_seconds) AS timeout_seconds,
+           coalesce(c.slow_after_seconds, k.slow_after_seconds) AS slow_after_seconds,
+           coalesce(c.retry, k.retry) AS retry,
+           coalesce(c.failing_after, k.failing_after) AS failing_after,
+           coalesce(c.working_after, k.working_after) AS working_after
     FROM claimed
     LEFT JOIN job_configurations c ON c.id = claimed.job_configuration_id
     LEFT JOIN partners p ON p.code = claimed.partner
     LEFT JOIN browsers b ON b.name = claimed.browser
+    LEFT JOIN jobs k ON k.id = claimed.job_id
+""")
+_GIVE_BACK = text("""
+    UPDATE scheduled_jobs SET state = 'planned', attempt = attempt - 1 WHERE id = ANY(CAST(:ids AS uuid[]))
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A scheduled job in our hands, with its definition as it is now."""
+    """A scheduled job in our hands, with its definition as it is now.
+
+    `message_id` and `nominal_due_at` are its own, or, of a replay, those of what is sent again. `since` is the moment
+    it could start first, from which its age counts.
+    """
 
     id: UUID
     token: UUID
@@ -48,62 +69,50 @@ class Claimed:
     attempt: int
     started_at: datetime
     early_seconds: float
-    partner: str
-    browser: str
-    partner_failures: int
-    infrastructure_failures: int
-    checks: tuple[str, ...]
-    timeout_seconds: float
-    slow_after_seconds: float | None
-    wait_override_seconds: float | None
-    retry: RetryPolicy
-    failing_after: int
-    working_after: int
-    entry_point: str
-    capabilities: dict[str, Any]
-    sealed_credentials: bytes | None
+    since: datetime
+    message_id: UUID
+    nominal_due_at: datetime
+    failures: Failures
+    definition: Definition
 
 
-async def claim(engine: AsyncEngine, message: Message, runner: UUID) -> Claimed | None:
-    """None when there is nothing to claim: ended, cancelled, claimed by another, or not at this attempt any more."""
-    token = uuid4()
+async def claim_all(engine: AsyncEngine, messages: Sequence[Message], runner: UUID) -> list[Claimed | None]:
+    """One answer a message; None when there is nothing to claim: ended, cancelled, taken, or at another attempt."""
+    tokens = [uuid4() for _ in messages]
+    asked = {
+        "ids": [message.scheduled_job_id for message in messages],
+        "attempts": [message.attempt for message in messages],
+        "tokens": tokens,
+        "runner": runner,
+        "lease": LEASE_SECONDS,
+    }
     async with engine.begin() as connection:
-        asked = {
-            "token": token,
-            "runner": runner,
-            "lease": LEASE_SECONDS,
-            "id": message.scheduled_job_id,
-            "attempt": message.attempt,
-        }
-        row = (await connection.execute(_CLAIM, asked)).one_or_none()
-        if row is None or row.checks is None or row.capabilities is None:
-            await connection.rollback()
-            if row is not None:
-                # Without a definition nobody can ever run it; left alone, it would be published for ever.
-                async with engine.begin() as ending:
-                    await end_not_run(ending, [row.id], "cancelled", "What it was to check is not defined any more.")
-            return None
+        rows = {row.token: row for row in await connection.execute(_CLAIM, asked)}
+        claimed = {token: _claimed(row) for token, row in rows.items()}
+        undefined = [rows[token].id for token, found in claimed.items() if found is None]
+        if undefined:
+            # Nobody can ever run these; left alone, they would be published for ever.
+            await connection.execute(_GIVE_BACK, {"ids": undefined})
+            await end_not_run(connection, undefined, "cancelled", "What it was to do is not defined any more.")
+    return [claimed.get(token) for token in tokens]
+
+
+def _claimed(row: Row[Any]) -> Claimed | None:
+    definition = definition_of(row)
+    if definition is None:
+        return None
     return Claimed(
         id=row.id,
-        token=token,
+        token=row.token,
         schedule_id=row.schedule_id,
         origin=row.origin,
         due_at=row.due_at,
         attempt=row.attempt,
         started_at=row.started_at,
         early_seconds=row.early_seconds,
-        partner=row.partner,
-        browser=row.browser,
-        partner_failures=row.partner_failures,
-        infrastructure_failures=row.infrastructure_failures,
-        checks=tuple(row.checks),
-        timeout_seconds=row.timeout_seconds,
-        slow_after_seconds=row.slow_after_seconds,
-        wait_override_seconds=row.wait_override_seconds,
-        retry=retry_policy(row.retry),
-        failing_after=row.failing_after,
-        working_after=row.working_after,
-        entry_point=row.entry_point,
-        capabilities=row.capabilities,
-        sealed_credentials=row.sealed_credentials,
+        since=max(row.due_at, row.created_at),
+        message_id=row.replay_of or row.id,
+        nominal_due_at=row.replay_due_at or row.due_at,
+        failures=Failures(row.partner_failures, row.infrastructure_failures),
+        definition=definition,
     )

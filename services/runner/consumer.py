@@ -1,6 +1,7 @@
 """Messages in, one task each, never inside the queue's callback: losing the connection would cancel the job half-way.
 
-Each browser has a lane and slots of its own, so that a browser that the Grid has lost does not hold up the others.
+Callbacks and each browser have a lane and slots of their own, so that slow checks never hold up callbacks, and a
+browser that the Grid has lost does not hold up the others.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from shared.queue import Delivery, Queue, Subscription
 
 log = structlog.get_logger(__name__)
 
+CALLBACK_LANE = "http"
 GRACE_SECONDS = 20
 HAND_BACK_SECONDS = 15
 
@@ -21,26 +23,35 @@ _BROWSERS = text("SELECT name FROM browsers WHERE enabled ORDER BY name")
 
 
 class Consumer:
-    def __init__(self, queue: Queue, runner: Runner, slots: dict[str, Slots], slots_each: int) -> None:
+    def __init__(
+        self, queue: Queue, runner: Runner, slots: dict[str, Slots], *, browser_slots: int, callback_slots: int
+    ) -> None:
         self._queue = queue
         self._runner = runner
         self._slots = slots
-        self._slots_each = slots_each
+        self._browser_slots = browser_slots
+        self._callback_slots = callback_slots
         self._subscriptions: dict[str, Subscription] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    async def consume_callbacks(self) -> None:
+        await self._open(CALLBACK_LANE, self._callback_slots)
 
     async def follow_browsers(self) -> None:
         """Consume the lane of every enabled browser, and no other."""
         async with self._runner.engine.connect() as connection:
             wanted = {f"browser.{name}" for name in (await connection.execute(_BROWSERS)).scalars()}
         for lane in wanted - self._subscriptions.keys():
-            self._slots.setdefault(lane, Slots(self._slots_each))
-            # As many as can run: the rest stays with the broker, for other runners.
-            self._subscriptions[lane] = await self._queue.subscribe(lane, self._slots_each, self._receive)
-            log.info("lane_opened", lane=lane, slots=self._slots_each)
-        for lane in self._subscriptions.keys() - wanted:
+            await self._open(lane, self._browser_slots)
+        for lane in self._subscriptions.keys() - wanted - {CALLBACK_LANE}:
             await self._subscriptions.pop(lane).cancel()
             log.info("lane_closed", lane=lane)
+
+    async def _open(self, lane: str, slots: int) -> None:
+        self._slots.setdefault(lane, Slots(slots))
+        # As many as can run: the rest stays with the broker, for other runners.
+        self._subscriptions[lane] = await self._queue.subscribe(lane, slots, self._receive)
+        log.info("lane_opened", lane=lane, slots=slots)
 
     def _receive(self, delivery: Delivery) -> None:
         task = asyncio.create_task(self._work(delivery), name=f"job {delivery.message.scheduled_job_id}")
@@ -50,7 +61,7 @@ class Consumer:
     async def _work(self, delivery: Delivery) -> None:
         message = delivery.message
         try:
-            async with self._slots[message.lane].taken(high_priority=message.high_priority):
+            async with self._slots[message.lane].taken(message.priority):
                 await execute(delivery, self._runner)
         except Exception as error:
             # Its row says what became of it, and the sweeper reads that; the message itself has nothing to add.

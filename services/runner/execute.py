@@ -1,10 +1,9 @@
-"""The story of one attempt: claim, perform, keep the evidence, finish, ack."""
+"""The story of one attempt: claim, perform, finish, ack."""
 
 import asyncio
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -12,28 +11,23 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.runner.browser.attempt import AttemptReport, BrowserTask, Credentials, Session
-from services.runner.browser.run import run_browser_task
-from services.runner.browser.settings import BrowserSettings
-from services.runner.claim import Claimed, claim
-from services.runner.finish import finish
+from services.runner.batches import MicroBatches
+from services.runner.browser.perform import CheckPerformer
+from services.runner.callback.perform import CallbackPerformer, HostBusy
+from services.runner.claim import Claimed, claim_all
+from services.runner.definition import CallbackDefinition
+from services.runner.finish import Finish, finish_all
 from services.runner.lease import Leases
+from services.runner.performed import Performed
 from shared.domain.outcome import Outcome
-from shared.evidence_store import EvidenceStore
-from shared.ledger import AttemptRecord, end_attempt
-from shared.queue import Delivery
-from shared.secret_box import SecretBox, SecretUnreadable
+from shared.ledger import AttemptRecord, Ending, end_attempts, postpone
+from shared.queue import Delivery, Message
+from shared.secret_box import SecretUnreadable
 
 log = structlog.get_logger(__name__)
 
-# Beyond all the budgets of the attempt itself: only a fault of ours gets here.
+# Beyond all the time limits of the attempt itself: only a fault of ours gets here.
 LAST_RESORT_SECONDS = 20
-
-_NOTE_SESSION = text("""
-    UPDATE scheduled_jobs SET browser_session = jsonb_build_object(
-        'id', CAST(:session AS text), 'webdriver_url', CAST(:url AS text), 'node', CAST(:node AS text))
-    WHERE id = :id AND token = :token
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +37,16 @@ class Runner:
     id: UUID
     engine: AsyncEngine
     leases: Leases
-    box: SecretBox
-    evidence: EvidenceStore
-    browser: BrowserSettings
+    checks: CheckPerformer
+    callbacks: CallbackPerformer
+    claims: MicroBatches[Message, Claimed | None] = field(init=False)
+    finishes: MicroBatches[Finish, bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        claims = MicroBatches[Message, Claimed | None](lambda batch: claim_all(self.engine, batch, self.id))
+        finishes = MicroBatches[Finish, bool](lambda batch: finish_all(self.engine, batch))
+        object.__setattr__(self, "claims", claims)
+        object.__setattr__(self, "finishes", finishes)
 
 
 async def execute(delivery: Delivery, runner: Runner) -> None:
@@ -57,18 +58,21 @@ async def execute(delivery: Delivery, runner: Runner) -> None:
     work = asyncio.create_task(_perform(claimed, runner), name=f"attempt {claimed.id}")
     with runner.leases.hold(claimed, work):
         try:
-            report = await work
+            performed = await work
+        except HostBusy as busy:
+            async with runner.engine.begin() as connection:
+                await postpone(connection, claimed.id, claimed.token, busy.again_in_seconds)
+            await delivery.ack()
+            return
         except asyncio.CancelledError:
             work.cancel()
             await asyncio.wait([work])
             await _hand_back(claimed, runner)
             await delivery.ack()
             raise
-        report = await _keep_evidence(claimed, report, runner)
-        recorded = await finish(runner.engine, claimed, report)
+        recorded = await runner.finishes.add(Finish(claimed, performed))
     await delivery.ack()
-    facts: dict[str, Any] = {"job": str(claimed.id), "partner": claimed.partner, "browser": claimed.browser}
-    log.info("attempt_ended" if recorded else "attempt_fenced", **facts, outcome=report.outcome.code)
+    _tell(claimed, performed, recorded)
 
 
 async def _claim_patiently(delivery: Delivery, runner: Runner) -> Claimed | None:
@@ -76,85 +80,53 @@ async def _claim_patiently(delivery: Delivery, runner: Runner) -> Claimed | None
     wait = 0.2
     while True:
         try:
-            return await claim(runner.engine, delivery.message, runner.id)
+            return await runner.claims.add(delivery.message)
         except (DBAPIError, OSError, TimeoutError) as error:
             log.warning("claim_failed", error=type(error).__name__, again_in_seconds=wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, 5)
 
 
-async def _perform(claimed: Claimed, runner: Runner) -> AttemptReport:
+async def _perform(claimed: Claimed, runner: Runner) -> Performed:
     started_at = datetime.now(UTC)
     await asyncio.sleep(claimed.early_seconds)
-    budgets = runner.browser
-    limit = claimed.timeout_seconds + budgets.acquire_seconds + budgets.control_seconds + budgets.cleanup_seconds * 2
+    performer = runner.callbacks if isinstance(claimed.definition, CallbackDefinition) else runner.checks
     try:
-        task = _task_of(claimed, runner.box)
-        async with asyncio.timeout(limit + LAST_RESORT_SECONDS):
-            return await run_browser_task(task, budgets, on_session=lambda session: _note(claimed, session, runner))
+        async with asyncio.timeout(performer.limit_seconds(claimed) + LAST_RESORT_SECONDS):
+            return await performer.perform(claimed)
+    except HostBusy:
+        raise
     except TimeoutError:
         return _broken(started_at, "The attempt did not end within all of its time limits.", None)
     except SecretUnreadable as error:
-        return _broken(started_at, f"The partner's credentials can't be read: {error}.", None)
+        return _broken(started_at, f"What it needs can't be read: {error}.", None)
     except Exception as error:
         # The text may hold anything, so only the kind of error is told.
         where = "".join(traceback.format_tb(error.__traceback__))
         return _broken(started_at, f"Unexpected {type(error).__name__}.", where)
 
 
-def _task_of(claimed: Claimed, box: SecretBox) -> BrowserTask:
-    credentials = None
-    if claimed.sealed_credentials is not None:
-        opened = box.open(claimed.sealed_credentials)
-        credentials = Credentials(
-            opened.get("username") or "", opened.get("password") or "", opened.get("totp_secret") or None
-        )
-    return BrowserTask(
-        scheduled_job_id=str(claimed.id),
-        attempt=claimed.attempt,
-        partner=claimed.partner,
-        entry_point=claimed.entry_point,
-        checks=claimed.checks,
-        browser=claimed.browser,
-        capabilities=claimed.capabilities,
-        credentials=credentials,
-        timeout_seconds=claimed.timeout_seconds,
-        slow_after_seconds=claimed.slow_after_seconds,
-        wait_override_seconds=claimed.wait_override_seconds,
-    )
-
-
-async def _note(claimed: Claimed, session: Session, runner: Runner) -> None:
-    """The session stands in the ledger from its first moment, so that it can be closed when this runner is killed."""
-    async with runner.engine.begin() as connection:
-        url = {"url": session.webdriver_url, "node": session.node, "session": session.id}
-        await connection.execute(_NOTE_SESSION, {**url, "id": claimed.id, "token": claimed.token})
-
-
-async def _keep_evidence(claimed: Claimed, report: AttemptReport, runner: Runner) -> AttemptReport:
-    kept = []
-    for item in report.evidence:
-        try:
-            await runner.evidence.write(claimed.id, claimed.due_at, claimed.attempt, item.name, item.content)
-            kept.append(item)
-        except OSError as error:
-            # The verdict counts more than its picture.
-            log.error("evidence_not_kept", job=str(claimed.id), name=item.name, error=type(error).__name__)
-    return replace(report, evidence=tuple(kept))
-
-
 async def _hand_back(claimed: Claimed, runner: Runner) -> None:
     """At a stop, or when the lease is lost: the job goes back at once, guarded by the token like every end."""
-    outcome = Outcome("runner_lost", "The runner was stopped during the check, and handed it back.")
+    outcome = Outcome("runner_lost", "The runner was stopped during the attempt, and handed it back.")
     record = AttemptRecord(outcome, claimed.started_at, None)
     try:
         async with asyncio.timeout(5), runner.engine.begin() as connection:
             now = (await connection.execute(text("SELECT now()"))).scalar_one()
-            await end_attempt(connection, claimed.id, claimed.token, record, retry_at=now, counts=False)
+            await end_attempts(connection, [Ending(claimed.id, claimed.token, record, now, counts=False)])
     except Exception as error:
         log.warning("hand_back_failed", job=str(claimed.id), error=type(error).__name__)
 
 
-def _broken(started_at: datetime, message: str, where: str | None) -> AttemptReport:
+def _broken(started_at: datetime, message: str, where: str | None) -> Performed:
     seconds = (datetime.now(UTC) - started_at).total_seconds()
-    return AttemptReport(Outcome("internal_error", message), (), (), None, started_at, seconds, traceback=where)
+    outcome = Outcome("internal_error", message)
+    return Performed(AttemptRecord(outcome, started_at, round(seconds, 3), traceback=where))
+
+
+def _tell(claimed: Claimed, performed: Performed, recorded: bool) -> None:
+    event = "attempt_ended" if recorded else "attempt_fenced"
+    # Hundreds of callbacks a second that go well are no news.
+    quiet = recorded and isinstance(claimed.definition, CallbackDefinition) and performed.record.outcome.success
+    tell = log.debug if quiet else log.info
+    tell(event, job=str(claimed.id), **claimed.definition.subject, outcome=performed.record.outcome.code)

@@ -1,163 +1,119 @@
-"""The third write of a runner: result in, scheduled job out (or back to planned), state folded; one commit."""
+"""The third write of a runner: results in, scheduled jobs out (or back to planned), states folded; one commit."""
 
 import asyncio
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.runner.browser.attempt import AttemptReport, CheckReport
 from services.runner.claim import Claimed
-from shared.domain.outcome import OutcomeClass
-from shared.domain.retry import retry_at
-from shared.domain.state import CheckState as CheckStateValue
-from shared.domain.state import State, fold
-from shared.ledger import AttemptRecord, end_attempt, retry_before
-from shared.models import CheckState
+from services.runner.definition import when_to_retry
+from services.runner.performed import Performed
+from services.runner.states import Recorded, fold_states
+from shared.domain.outcome import CATALOGUE, Outcome
+from shared.ledger import AttemptRecord, Ending, end_attempts, retry_bounds
 
 log = structlog.get_logger(__name__)
 
 GIVE_UP_AFTER_SECONDS = 120
 
-_STATE = text("""
-    SELECT state, since, judged_due_at, failures_in_a_row, passes_in_a_row FROM check_states
-    WHERE partner = :partner AND browser = :browser AND "check" = :check FOR UPDATE
-""")
-# Locked first, so that a partner deleted meanwhile is noticed instead of breaking the insert.
-_PARTNER = text("SELECT code FROM partners WHERE code = :partner FOR KEY SHARE")
-_SERIAL = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 _LANDED = text("""
-    SELECT EXISTS (SELECT 1 FROM attempts WHERE scheduled_job_id = :id AND due_at = :due_at AND token = :token)
+    SELECT attempts.token FROM attempts
+    JOIN unnest(CAST(:ids AS uuid[]), CAST(:due_ats AS timestamptz[]), CAST(:tokens AS uuid[])) AS a(id, due_at, token)
+      ON attempts.scheduled_job_id = a.id AND attempts.due_at = a.due_at AND attempts.token = a.token
 """)
 
 
-async def finish(engine: AsyncEngine, claimed: Claimed, report: AttemptReport) -> bool:
-    """True when it is recorded. False when another has taken the job over: then nothing of ours is kept.
+@dataclass(frozen=True, slots=True)
+class Finish:
+    claimed: Claimed
+    performed: Performed
 
-    Tried again while the database is away. After a commit without an answer, the token says whether it landed.
+
+async def finish_all(engine: AsyncEngine, finishes: Sequence[Finish]) -> list[bool]:
+    """True for each that is recorded; False where another has taken the job over: then nothing of ours is kept.
+
+    Tried again while the database is away. After a commit without an answer, the tokens say whether it landed. One
+    that the database refuses does not hold up the others.
     """
-    wait, tried = 0.2, False
+    wait, tries, recorded = 0.2, 0, set[UUID]()
     async with asyncio.timeout(GIVE_UP_AFTER_SECONDS):
         while True:
             try:
                 async with engine.begin() as connection:
-                    if tried and await _landed(connection, claimed):
-                        return True
-                    tried = True
-                    return await _record(connection, claimed, report)
+                    if tries:
+                        recorded = await _landed(connection, finishes)
+                    tries += 1
+                    left = [each for each in finishes if each.claimed.token not in recorded]
+                    recorded |= await _record(connection, left)
+                return [each.claimed.token in recorded for each in finishes]
             except (SQLAlchemyError, OSError, TimeoutError) as error:
-                log.warning("finish_failed", job=str(claimed.id), error=type(error).__name__, again_in_seconds=wait)
+                log.warning("finish_failed", jobs=len(finishes), error=type(error).__name__, again_in_seconds=wait)
+                if _refused(error) and len(finishes) > 1:
+                    return [(await finish_all(engine, [each]))[0] for each in finishes]
+                if _refused(error):
+                    finishes = [_unrecordable(finishes[0], error)]
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 5)
 
 
-async def _landed(connection: AsyncConnection, claimed: Claimed) -> bool:
-    asked = {"id": claimed.id, "due_at": claimed.due_at, "token": claimed.token}
-    return bool((await connection.execute(_LANDED, asked)).scalar_one())
+async def _landed(connection: AsyncConnection, finishes: Sequence[Finish]) -> set[UUID]:
+    asked = {
+        "ids": [each.claimed.id for each in finishes],
+        "due_ats": [each.claimed.due_at for each in finishes],
+        "tokens": [each.claimed.token for each in finishes],
+    }
+    return set((await connection.execute(_LANDED, asked)).scalars())
 
 
-async def _record(connection: AsyncConnection, claimed: Claimed, report: AttemptReport) -> bool:
+async def _record(connection: AsyncConnection, finishes: Sequence[Finish]) -> set[UUID]:
     now = (await connection.execute(text("SELECT now()"))).scalar_one()
-    again_at = await _retry_at(connection, claimed, report, now)
-    recorded = await end_attempt(connection, claimed.id, claimed.token, _record_of(claimed, report), retry_at=again_at)
-    if recorded and again_at is None:
-        await _fold_states(connection, claimed, report.checks, now)
+    failed = [each for each in finishes if not CATALOGUE[each.performed.record.outcome.code].success]
+    moments = [(each.claimed.schedule_id, each.claimed.origin, each.claimed.due_at) for each in failed]
+    bounds = await retry_bounds(connection, moments)
+    again = {each.claimed.token: _retry_at(each, now, bound) for each, bound in zip(failed, bounds, strict=True)}
+    # Sorted, so that two batches never lock rows in opposite orders.
+    endings = [
+        Ending(each.claimed.id, each.claimed.token, each.performed.record, again.get(each.claimed.token))
+        for each in sorted(finishes, key=lambda each: each.claimed.id)
+    ]
+    recorded = await end_attempts(connection, endings)
+    final = [
+        Recorded(each.claimed, each.performed.verdicts)
+        for each in finishes
+        if each.claimed.token in recorded and again.get(each.claimed.token) is None
+    ]
+    await fold_states(connection, final, now)
     return recorded
 
 
-async def _retry_at(
-    connection: AsyncConnection, claimed: Claimed, report: AttemptReport, now: datetime
-) -> datetime | None:
-    ours = report.outcome.outcome_class is OutcomeClass.INFRASTRUCTURE_FAILURE
-    failures = claimed.infrastructure_failures if ours else claimed.partner_failures
-    next_due = await retry_before(connection, claimed.schedule_id, claimed.origin, claimed.due_at)
-    return retry_at(report.outcome, failures, claimed.retry, now=now, next_due=next_due)
-
-
-async def _fold_states(
-    connection: AsyncConnection, claimed: Claimed, checks: Sequence[CheckReport], now: datetime
-) -> None:
-    if (await connection.execute(_PARTNER, {"partner": claimed.partner})).one_or_none() is None:
-        return
-    for check in sorted(checks, key=lambda report: report.check):
-        key = {"partner": claimed.partner, "browser": claimed.browser, "check": check.check}
-        # The first state of a pairing has no row to lock yet.
-        await connection.execute(_SERIAL, {"key": json.dumps(key)})
-        row = (await connection.execute(_STATE, key)).one_or_none()
-        before = CheckStateValue() if row is None else CheckStateValue(State(row.state), *row[1:])
-        after = fold(
-            before,
-            check.outcome,
-            due_at=claimed.due_at,
-            now=now,
-            failing_after=claimed.failing_after,
-            working_after=claimed.working_after,
-        )
-        if after is not before:
-            await connection.execute(_upsert(key, after, check, claimed.id))
-
-
-def _upsert(key: dict[str, str], after: CheckStateValue, check: CheckReport, result: UUID) -> Any:
-    values: dict[str, Any] = {
-        "state": after.state.value,
-        "since": after.since,
-        "judged_due_at": after.judged_due_at,
-        "failures_in_a_row": after.failures_in_a_row,
-        "passes_in_a_row": min(after.passes_in_a_row, 30_000),
-        "result_id": result,
-        "outcome_code": check.outcome.code,
-        "message": check.outcome.message,
-        "duration_seconds": check.duration_seconds,
-    }
-    statement = insert(CheckState).values(**key, **values)
-    return statement.on_conflict_do_update(index_elements=["partner", "browser", "check"], set_=values)
-
-
-def _record_of(claimed: Claimed, report: AttemptReport) -> AttemptRecord:
-    session = report.session
-    return AttemptRecord(
-        outcome=report.outcome,
-        started_at=claimed.started_at,
-        duration_seconds=round(report.duration_seconds, 3),
-        checks=[_check_of(check) for check in report.checks],
-        evidence=[
-            {"name": item.name, "content_type": item.content_type, "bytes": len(item.content)}
-            for item in report.evidence
-        ],
-        session_id=session.id if session else None,
-        node=session.node if session else None,
-        browser_name=session.browser_name if session else None,
-        browser_version=session.browser_version if session else None,
-        final_url=report.final_url,
-        title=report.title,
-        console_errors=list(report.console_errors),
-        traceback=report.traceback,
+def _retry_at(finish: Finish, now: datetime, bound: datetime) -> datetime | None:
+    claimed, performed = finish.claimed, finish.performed
+    return when_to_retry(
+        claimed.definition,
+        performed.record.outcome,
+        claimed.failures,
+        performed.hints,
+        since=claimed.since,
+        now=now,
+        bound=bound,
     )
 
 
-def _check_of(check: CheckReport) -> dict[str, Any]:
-    return {
-        "check": check.check,
-        "code": check.outcome.code,
-        "class": check.outcome.outcome_class.value,
-        "success": check.outcome.success,
-        "message": check.outcome.message,
-        "duration_seconds": round(check.duration_seconds, 3),
-        "steps": [
-            {
-                "name": step.name,
-                "offset_seconds": round(step.offset_seconds, 3),
-                "duration_seconds": round(step.duration_seconds, 3),
-                "ok": step.ok,
-                "detail": step.detail,
-            }
-            for step in check.steps
-        ],
-    }
+def _refused(error: Exception) -> bool:
+    """The database answered, and would answer the same each time."""
+    state = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    return state[:2] in ("22", "23")
+
+
+def _unrecordable(finish: Finish, error: Exception) -> Finish:
+    """What the database can't hold must not keep the result from being recorded."""
+    log.error("record_refused", job=str(finish.claimed.id), error=type(error).__name__)
+    outcome = Outcome("internal_error", "What the attempt found out could not be stored.")
+    record = AttemptRecord(outcome, finish.performed.record.started_at, finish.performed.record.duration_seconds)
+    return replace(finish, performed=Performed(record))

@@ -1,14 +1,21 @@
 from pathlib import Path
 
+from pydantic import Field
+
 from shared.settings import SecretSettings, Settings
 
 
 class RunnerSettings(Settings, SecretSettings):
-    """What the runner needs. `browser_slots` counts checks at once for each browser: the cores behind the Grid."""
+    """What the runner needs. `browser_slots` counts checks at once for each browser: the cores behind the Grid.
+
+    `callback_slots` counts callbacks at once, `callbacks_per_host` those of them to one host.
+    """
 
     amqp_url: str | None = None
     webdriver_url: str
     control_url: str | None = None
     evidence_dir: Path = Path(".parakeet/evidence")
-    browser_slots: int = 2
+    browser_slots: int = Field(2, ge=1, le=1000)
+    callback_slots: int = Field(200, ge=1, le=5000)
+    callbacks_per_host: int = Field(50, ge=1, le=5000)
     browser_no_sandbox: bool = False

@@ -1,4 +1,4 @@
-"""How many checks run at once. Whoever waits with high priority goes first."""
+"""How many checks run at once. Of those that wait the most urgent goes first."""
 
 import asyncio
 import heapq
@@ -15,15 +15,16 @@ class Slots:
         self._order = count()
 
     @asynccontextmanager
-    async def taken(self, *, high_priority: bool) -> AsyncIterator[None]:
+    async def taken(self, priority: int) -> AsyncIterator[None]:
         """Waits for a free slot and holds it inside."""
-        await self._take(0 if high_priority else 1)
+        await self.take(priority)
         try:
             yield
         finally:
-            self._give_back()
+            self.give_back()
 
-    async def _take(self, priority: int) -> None:
+    async def take(self, priority: int = 1) -> None:
+        """Waits for a free slot, which is then the caller's until `give_back`."""
         if self.busy < self.total:
             self.busy += 1
             return
@@ -33,10 +34,11 @@ class Slots:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._give_back()  # the slot was handed over in the same moment
+                self.give_back()  # the slot was handed over in the same moment
             raise
 
-    def _give_back(self) -> None:
+    def give_back(self) -> None:
+        """The slot goes to who waits, the most urgent first."""
         while self._waiting:
             _, _, turn = heapq.heappop(self._waiting)
             if not turn.done():

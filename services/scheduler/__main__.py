@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import Counter
 from typing import Any
 
 import structlog
@@ -32,6 +33,7 @@ SWEEP_EVERY_SECONDS = 1
 async def run(settings: SchedulerSettings, queue: Queue, stop: asyncio.Event) -> None:
     """The scheduler, from start to stop. The queue is the caller's, who closes it."""
     engine = connect(settings.database_url, application_name="parakeet scheduler")
+    not_run: Counter[str] = Counter()
     clock, agenda, dedupe = DatabaseClock(engine), Agenda(), Dedupe(settings.redis_url)
 
     def report() -> dict[str, Any]:
@@ -41,12 +43,13 @@ async def run(settings: SchedulerSettings, queue: Queue, stop: asyncio.Event) ->
             "lateness_ms": lateness,
             "dispatched": dispatcher.dispatched,
             "agenda": len(agenda),
+            "not_run": dict(not_run),
             "lag_seconds": lateness.get("p99", 0.0) / 1000,
         }
 
     replicas = Replicas(settings.database_url, report)
-    dispatcher = Dispatcher(engine, clock, agenda, replicas, queue, dedupe)
-    planner = Planner(engine, clock, agenda, replicas)
+    dispatcher = Dispatcher(engine, clock, agenda, replicas, queue, dedupe, not_run)
+    planner = Planner(engine, clock, agenda, replicas, not_run)
     await clock.synchronise()
     await replicas.start()
     log.info("scheduler_started", replica=str(replicas.id))
@@ -55,7 +58,7 @@ async def run(settings: SchedulerSettings, queue: Queue, stop: asyncio.Event) ->
             duties.create_task(repeat("partitions", lambda: make_partitions_ahead(engine), 3600, stop))
             duties.create_task(repeat("plan", planner.tick, PLAN_EVERY_SECONDS, stop))
             duties.create_task(dispatcher.run(stop))
-            duties.create_task(repeat("sweep", lambda: sweep(engine), SWEEP_EVERY_SECONDS, stop))
+            duties.create_task(repeat("sweep", lambda: sweep(engine, not_run), SWEEP_EVERY_SECONDS, stop))
             duties.create_task(repeat("end_pauses", lambda: end_pauses(engine), 1, stop))
             duties.create_task(repeat("clock", clock.synchronise, 10, stop))
             duties.create_task(repeat("out_of_date", lambda: remove_out_of_date(engine), 600, stop))

@@ -9,11 +9,11 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
-    """One planned scheduled job, ordered by when it runs, then by priority (0 first)."""
+    """One planned scheduled job, ordered by when it runs; priority 0 goes first."""
 
     run_after: datetime
-    priority: int
     id: UUID
+    priority: int = field(compare=False)
     attempt: int = field(compare=False)
     publication: int = field(compare=False)
     lane: str = field(compare=False)
@@ -29,30 +29,35 @@ class Entry:
 
 
 class Agenda:
+    """A heap for each priority: whatever is due of a higher one goes before all of a lower one, however old."""
+
     def __init__(self) -> None:
-        self._heap: list[Entry] = []
+        self._heaps: dict[int, list[Entry]] = {}
         self._in_hand: set[tuple[UUID, int, int]] = set()
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return sum(len(heap) for heap in self._heaps.values())
 
     def rebuild(self, entries: Iterable[Entry]) -> None:
         """Hold exactly these, but for what the dispatcher has in hand."""
-        self._heap = [entry for entry in entries if entry.key not in self._in_hand]
-        heapq.heapify(self._heap)
+        self._heaps = {}
+        for entry in entries:
+            if entry.key not in self._in_hand:
+                self._heaps.setdefault(entry.priority, []).append(entry)
+        for heap in self._heaps.values():
+            heapq.heapify(heap)
 
     def next_run_after(self) -> datetime | None:
-        return self._heap[0].run_after if self._heap else None
+        return min((heap[0].run_after for heap in self._heaps.values() if heap), default=None)
 
     def take_due(self, now: datetime, limit: int) -> list[Entry]:
         """What is due, the most urgent first, at most `limit`. It stays in hand until `release`."""
         due: list[Entry] = []
-        while self._heap and self._heap[0].run_after <= now and len(due) < limit:
-            entry = heapq.heappop(self._heap)
-            self._in_hand.add(entry.key)
-            due.append(entry)
-        # Under a backlog everything is due: then priority goes before age.
-        return sorted(due, key=lambda entry: (entry.priority, entry.run_after))
+        for _, heap in sorted(self._heaps.items()):
+            while heap and heap[0].run_after <= now and len(due) < limit:
+                due.append(heapq.heappop(heap))
+        self._in_hand.update(entry.key for entry in due)
+        return due
 
     def release(self, entry: Entry) -> None:
         """The dispatcher is done with it: marked, ended, or to be tried again at the next tick."""

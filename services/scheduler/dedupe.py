@@ -1,5 +1,6 @@
 """The Redis keys that spare a second publication. Only ever a saving: without Redis there are duplicates, no losses."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 import structlog
@@ -18,10 +19,13 @@ class Dedupe:
             url, socket_timeout=ANSWER_WITHIN_SECONDS, socket_connect_timeout=ANSWER_WITHIN_SECONDS
         )
 
-    async def remember(self, key: tuple[UUID, int, int]) -> None:
+    async def remember(self, keys: Iterable[tuple[UUID, int, int]]) -> None:
         """To be called after the broker's confirm, never before: a key without a message would lose the moment."""
         try:
-            await self._redis.set(_name(key), 1, px=KEEP_MILLISECONDS)
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for key in keys:
+                    pipeline.set(_name(key), 1, px=KEEP_MILLISECONDS)
+                await pipeline.execute()
         except (RedisError, OSError, TimeoutError) as error:
             log.debug("dedupe_unavailable", error=type(error).__name__)
 

@@ -5,7 +5,7 @@ A crash in between makes a duplicate, which the claim refuses; each other order 
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 
 import structlog
 from sqlalchemy import text
@@ -44,6 +44,7 @@ class Dispatcher:
         replicas: Replicas,
         queue: Queue,
         dedupe: Dedupe,
+        not_run: Counter[str],
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -51,6 +52,7 @@ class Dispatcher:
         self._replicas = replicas
         self._queue = queue
         self._dedupe = dedupe
+        self._not_run = not_run
         self._tasks: set[asyncio.Task[None]] = set()
         self._confirmed: list[Entry] = []
         self._wait_until = 0.0
@@ -86,13 +88,12 @@ class Dispatcher:
     async def _dispatch(self, entry: Entry) -> None:
         """One entry's way to the broker. Whatever fails leaves it planned, and the next tick brings it again."""
         try:
-            if entry.overlapping and await settle_overlap(self._engine, entry):
+            if entry.overlapping and await settle_overlap(self._engine, entry, self._not_run):
                 self._agenda.release(entry)
                 return
             if not (entry.published_before and await self._dedupe.was_published(entry.key)):
-                await self._queue.publish(Message(entry.id, entry.attempt, entry.lane, entry.priority == 0))
+                await self._queue.publish(Message(entry.id, entry.attempt, entry.lane, entry.priority))
                 self._note_dispatch(entry)
-                await self._dedupe.remember(entry.key)
             self._confirmed.append(entry)
         except PublishFailed as error:
             log.warning("publish_failed", lane=entry.lane, reason=str(error))
@@ -120,6 +121,7 @@ class Dispatcher:
         batch, self._confirmed = self._confirmed, []
         if not batch:
             return
+        await self._dedupe.remember([entry.key for entry in batch])
         # Sorted, so that two markers of the same rows lock them in one order.
         batch.sort(key=lambda entry: entry.id)
         try:

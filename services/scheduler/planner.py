@@ -1,8 +1,10 @@
 """Plans what falls due soon, and loads it into the agenda. Two owners are harmless: the old due moment decides."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -10,10 +12,11 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.scheduler.agenda import Agenda, Entry
+from services.scheduler.overlap import IN_THE_WAY
 from services.scheduler.replicas import Replicas
 from shared.clock import DatabaseClock
 from shared.domain.outcome import CATALOGUE
-from shared.domain.schedule import CatchUp, Origin, Timing, plan, scheduled_job_id
+from shared.domain.schedule import CatchUp, Origin, Plan, Timing, plan, scheduled_job_id
 
 log = structlog.get_logger(__name__)
 
@@ -24,62 +27,79 @@ PER_SHARD = 500
 _DUE_SOON = text("""
     SELECT s.* FROM unnest(CAST(:shards AS smallint[])) AS mine(shard)
     CROSS JOIN LATERAL (
-        SELECT id, next_due, interval_seconds, cron, timezone, jitter_seconds, catch_up, start_deadline_seconds
+        SELECT id, next_due, interval_seconds, fixed_delay, cron, timezone, jitter_seconds, overlap, catch_up,
+               start_deadline_seconds
         FROM schedules WHERE schedules.shard = mine.shard AND next_due <= :until ORDER BY next_due LIMIT :per_shard
     ) s
+""")
+# A fixed delay counts from the end of the run before, and while that one is live nothing is due.
+_RUNS_BEFORE = text("""
+    SELECT s.id, EXISTS (SELECT 1 FROM scheduled_jobs WHERE schedule_id = s.id AND origin = 'schedule') AS live,
+           (SELECT recorded_at FROM job_results WHERE schedule_id = s.id AND origin = 'schedule'
+            ORDER BY due_at DESC LIMIT 1) AS ended_at
+    FROM unnest(CAST(:ids AS uuid[])) AS s(id)
 """)
 # The timing is compared with the old due moment: an edit may leave that moment as it was.
 _PLAN = text("""
     WITH asked AS (
         SELECT * FROM unnest(CAST(:schedule_ids AS uuid[]), CAST(:olds AS timestamptz[]), CAST(:news AS timestamptz[]),
-                             CAST(:intervals AS integer[]), CAST(:crons AS text[]), CAST(:zones AS text[]))
-            AS a(id, old, new, interval_seconds, cron, timezone)
+                             CAST(:intervals AS integer[]), CAST(:fixed_delays AS boolean[]), CAST(:crons AS text[]),
+                             CAST(:zones AS text[]), CAST(:jitters AS integer[]))
+            AS a(id, old, new, interval_seconds, fixed_delay, cron, timezone, jitter_seconds)
     ), moved AS (
         UPDATE schedules SET next_due = asked.new FROM asked
         WHERE schedules.id = asked.id AND schedules.next_due = asked.old AND schedules.timezone = asked.timezone
           AND schedules.interval_seconds IS NOT DISTINCT FROM asked.interval_seconds
+          AND schedules.fixed_delay = asked.fixed_delay AND schedules.jitter_seconds = asked.jitter_seconds
           AND schedules.cron IS NOT DISTINCT FROM asked.cron
         RETURNING schedules.*
     ), planned AS (
         INSERT INTO scheduled_jobs (id, schedule_id, origin, due_at, kind, shard, lane, priority, overlap,
-                                    job_configuration_id, partner, browser, run_after, start_by)
+                                    job_configuration_id, partner, browser, job_id, run_after, start_by)
         SELECT m.id, moved.id, 'schedule', m.due_at, moved.kind, moved.shard, moved.lane, moved.priority,
-               moved.overlap, moved.job_configuration_id, moved.partner, moved.browser, m.run_after,
+               CASE WHEN m.in_turn AND moved.overlap <> 'allow' THEN 'in_turn' ELSE moved.overlap END,
+               moved.job_configuration_id, moved.partner, moved.browser, moved.job_id, m.run_after,
                m.due_at + moved.start_deadline_seconds * interval '1 second'
         FROM unnest(CAST(:run_ids AS uuid[]), CAST(:run_schedules AS uuid[]), CAST(:run_dues AS timestamptz[]),
-                    CAST(:run_afters AS timestamptz[])) AS m(id, schedule_id, due_at, run_after)
+                    CAST(:run_afters AS timestamptz[]), CAST(:run_in_turn AS boolean[]))
+            AS m(id, schedule_id, due_at, run_after, in_turn)
         JOIN moved ON moved.id = m.schedule_id
         ON CONFLICT DO NOTHING
     )
-    INSERT INTO job_results (id, schedule_id, origin, due_at, kind, job_configuration_id, partner, browser,
+    INSERT INTO job_results (id, schedule_id, origin, due_at, kind, job_configuration_id, partner, browser, job_id,
                              outcome_code, outcome_class, message)
     SELECT m.id, moved.id, 'schedule', m.due_at, moved.kind, moved.job_configuration_id, moved.partner, moved.browser,
-           'missed', 'not_run', :missed_message
+           moved.job_id, 'missed', 'not_run', :missed_message
     FROM unnest(CAST(:missed_ids AS uuid[]), CAST(:missed_schedules AS uuid[]), CAST(:missed_dues AS timestamptz[]))
         AS m(id, schedule_id, due_at)
     JOIN moved ON moved.id = m.schedule_id
     ON CONFLICT DO NOTHING
 """)
-_LOAD = text("""
-    SELECT j.*,
-           j.overlap <> 'allow' AND j.attempt = 0 AND EXISTS (
-               SELECT 1 FROM scheduled_jobs e WHERE e.schedule_id = j.schedule_id AND e.due_at < j.due_at
-           ) AS overlapping
-    FROM unnest(CAST(:shards AS smallint[])) AS mine(shard)
+# One index scan for each shard and priority, so that a backlog of backfill hides nothing that is more urgent. What runs
+# in turn is left out until its turn comes.
+_LOAD = text(f"""
+    SELECT due.* FROM unnest(CAST(:shards AS smallint[])) AS mine(shard)
+    CROSS JOIN (VALUES (0::smallint), (1), (2)) AS class(priority)
     CROSS JOIN LATERAL (
-        SELECT id, schedule_id, due_at, run_after, priority, attempt, publication, lane, overlap FROM scheduled_jobs
-        WHERE scheduled_jobs.shard = mine.shard AND state = 'planned' AND run_after <= :until
-        ORDER BY run_after LIMIT :per_shard
-    ) j
+        SELECT j.id, j.run_after, j.priority, j.attempt, j.publication, j.lane,
+               j.overlap <> 'allow' AND j.attempt = 0 AND {IN_THE_WAY} AS overlapping
+        FROM scheduled_jobs j
+        WHERE j.shard = mine.shard AND j.priority = class.priority AND j.state = 'planned' AND j.run_after <= :until
+          AND NOT (j.overlap = 'in_turn' AND j.attempt = 0 AND {IN_THE_WAY})
+        ORDER BY j.run_after LIMIT :per_shard
+    ) due
 """)
 
 
 class Planner:
-    def __init__(self, engine: AsyncEngine, clock: DatabaseClock, agenda: Agenda, replicas: Replicas) -> None:
+    def __init__(
+        self, engine: AsyncEngine, clock: DatabaseClock, agenda: Agenda, replicas: Replicas, not_run: Counter[str]
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._agenda = agenda
         self._replicas = replicas
+        self._not_run = not_run
 
     async def tick(self) -> None:
         """Plan every schedule of ours that is due within 2 s, then read what is planned into the agenda."""
@@ -104,20 +124,23 @@ class Planner:
         asked = {"shards": shards, "until": until, "per_shard": PER_SHARD}
         rows = (await connection.execute(_DUE_SOON, asked)).all()
         # Sorted by id, so that two planners of the same shards lock the rows in the same order.
-        batch = _Batch.of(sorted(rows, key=lambda row: row.id), now, until)
+        delayed = await _runs_before(connection, [row.id for row in rows if row.fixed_delay])
+        batch = _Batch.of(sorted(rows, key=lambda row: row.id), delayed, now, until)
         for arguments in batch.chunks():
-            await connection.execute(_PLAN, arguments)
+            self._not_run["missed"] += (await connection.execute(_PLAN, arguments)).rowcount
         # Those that step aside are read again each time: without any other, there is nothing more to plan.
         return len(rows) >= PER_SHARD and bool(batch.planned)
 
 
+async def _runs_before(connection: AsyncConnection, ids: list[UUID]) -> dict[UUID, Row[Any]]:
+    return {row.id: row for row in await connection.execute(_RUNS_BEFORE, {"ids": ids})} if ids else {}
+
+
 @dataclass(slots=True)
 class _Planned:
-    row: Row[tuple[object, ...]]
+    row: Row[Any]
     timing: Timing
-    run: Sequence[datetime]
-    missed: Sequence[datetime]
-    next_due: datetime
+    plan: Plan
 
 
 @dataclass(slots=True)
@@ -125,18 +148,23 @@ class _Batch:
     planned: list[_Planned] = field(default_factory=list)
 
     @classmethod
-    def of(cls, rows: Iterable[Row[tuple[object, ...]]], now: datetime, until: datetime) -> "_Batch":
+    def of(cls, rows: Iterable[Row[Any]], delayed: dict[UUID, Row[Any]], now: datetime, until: datetime) -> "_Batch":
         batch = cls()
         for row in rows:
-            timing = Timing(row.id, row.interval_seconds, row.cron, row.timezone, row.jitter_seconds)
+            next_due, before = row.next_due, delayed.get(row.id)
+            if before is not None and before.live:
+                continue
+            if before is not None and before.ended_at is not None:
+                next_due = max(next_due, before.ended_at + timedelta(seconds=row.interval_seconds))
+            timing = Timing(row.id, row.interval_seconds, row.cron, row.timezone, row.jitter_seconds, row.fixed_delay)
             deadline = timedelta(seconds=row.start_deadline_seconds)
             try:
-                made = plan(timing, CatchUp(row.catch_up), deadline, next_due=row.next_due, now=now, until=until)
+                made = plan(timing, CatchUp(row.catch_up), deadline, next_due=next_due, now=now, until=until)
             except (ValueError, ArithmeticError) as error:
                 # It steps aside: the others go on, and it is looked at again at the next tick.
                 log.error("schedule_not_plannable", schedule=str(row.id), error=str(error))
                 continue
-            batch.planned.append(_Planned(row, timing, made.run, made.missed, made.next_due))
+            batch.planned.append(_Planned(row, timing, made))
         return batch
 
     def chunks(self) -> Iterable[dict[str, object]]:
@@ -145,19 +173,23 @@ class _Batch:
 
 
 def _arguments(chunk: list[_Planned]) -> dict[str, object]:
-    run = [(item, due) for item in chunk for due in item.run]
-    missed = [(item, due) for item in chunk for due in item.missed]
+    run = [(item, due) for item in chunk for due in item.plan.run]
+    missed = [(item, due) for item in chunk for due in item.plan.missed]
     return {
         "schedule_ids": [item.row.id for item in chunk],
         "olds": [item.row.next_due for item in chunk],
-        "news": [item.next_due for item in chunk],
+        "news": [item.plan.next_due for item in chunk],
         "intervals": [item.row.interval_seconds for item in chunk],
+        "fixed_delays": [item.row.fixed_delay for item in chunk],
         "crons": [item.row.cron for item in chunk],
         "zones": [item.row.timezone for item in chunk],
+        "jitters": [item.row.jitter_seconds for item in chunk],
         "run_ids": [_job_id(item, due) for item, due in run],
         "run_schedules": [item.row.id for item, _ in run],
         "run_dues": [due for _, due in run],
         "run_afters": [item.timing.run_after(due) for item, due in run],
+        # What is caught up is wanted moment by moment, so those that overlap wait for each other.
+        "run_in_turn": [n < item.plan.caught_up for item in chunk for n in range(len(item.plan.run))],
         "missed_ids": [_job_id(item, due) for item, due in missed],
         "missed_schedules": [item.row.id for item, _ in missed],
         "missed_dues": [due for _, due in missed],

@@ -3,6 +3,7 @@
 Each update repeats its whole condition, so that a stale read changes nothing.
 """
 
+from collections import Counter
 from datetime import datetime
 
 import structlog
@@ -10,8 +11,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.domain.outcome import CATALOGUE, Outcome
-from shared.domain.retry import retry_at
-from shared.ledger import AttemptRecord, end_attempt, end_not_run, retry_before
+from shared.domain.retry import OUR_CALLBACK_FAILURES, retry_at
+from shared.ledger import AttemptRecord, Ending, end_attempts, end_not_run, retry_bounds
 from shared.models.job_configuration import retry_policy
 
 log = structlog.get_logger(__name__)
@@ -33,17 +34,18 @@ _TOO_LATE = text("""
     WHERE state IN ('planned', 'dispatched') AND attempt = 0 AND start_by < now() AND run_after < now() LIMIT :batch
 """)
 _LEASELESS = text("""
-    SELECT j.*, c.retry, now() AS now FROM scheduled_jobs j
+    SELECT j.*, c.retry, k.id IS NOT NULL AS has_job, now() AS now FROM scheduled_jobs j
     LEFT JOIN job_configurations c ON c.id = j.job_configuration_id
-    WHERE j.state = 'running' AND j.lease_until < now() LIMIT :batch FOR UPDATE OF j SKIP LOCKED
+    LEFT JOIN jobs k ON k.id = j.job_id
+    WHERE j.state = 'running' AND j.lease_until < now() ORDER BY j.id LIMIT :batch FOR UPDATE OF j SKIP LOCKED
 """)
 _NOTE_ORPHAN = text("""
     INSERT INTO orphan_sessions (session_id, webdriver_url) VALUES (:session_id, :webdriver_url) ON CONFLICT DO NOTHING
 """)
 
 
-async def sweep(engine: AsyncEngine) -> None:
-    """One round of all three."""
+async def sweep(engine: AsyncEngine, not_run: Counter[str]) -> None:
+    """One round of all three; what is missed is counted."""
     async with engine.begin() as connection:
         again = (await connection.execute(_PUBLISH_AGAIN, {"batch": BATCH})).rowcount
     async with engine.begin() as connection:
@@ -52,6 +54,7 @@ async def sweep(engine: AsyncEngine) -> None:
         late = list((await connection.execute(_TOO_LATE, {"batch": BATCH})).scalars())
         now = (await connection.execute(text("SELECT now()"))).scalar_one()
         missed = await end_not_run(connection, late, "missed", CATALOGUE["missed"].description, start_by_before=now)
+    not_run["missed"] += len(missed)
     if again or lost or missed:
         log.warning("swept", published_again=again, runner_lost=lost, missed=len(missed))
 
@@ -61,22 +64,24 @@ async def _end_lost_attempts(connection: AsyncConnection) -> int:
     for row in rows:
         if row.browser_session:
             await connection.execute(_NOTE_ORPHAN, row.browser_session | {"session_id": row.browser_session["id"]})
+    bounds = await retry_bounds(connection, [(row.schedule_id, row.origin, row.due_at) for row in rows])
+    endings = []
+    for row, bound in zip(rows, bounds, strict=True):
         record = _lost(row)
-        again_at = await _when_to_retry(connection, row, record.outcome)
-        await end_attempt(connection, row.id, row.token, record, retry_at=again_at)
+        endings.append(Ending(row.id, row.token, record, _when_to_retry(row, record.outcome, bound)))
+    await end_attempts(connection, endings)
     return len(rows)
 
 
-async def _when_to_retry(
-    connection: AsyncConnection, row: Row[tuple[object, ...]], outcome: Outcome
-) -> datetime | None:
-    if row.retry is None:
-        return None  # its job configuration is gone, so nobody could claim it again
-    policy = retry_policy(row.retry)
-    next_due = await retry_before(connection, row.schedule_id, row.origin, row.due_at)
-    at_earliest = retry_at(outcome, row.infrastructure_failures, policy, now=row.now, next_due=next_due)
+def _when_to_retry(row: Row[tuple[object, ...]], outcome: Outcome, bound: datetime) -> datetime | None:
+    if row.has_job:
+        policy = OUR_CALLBACK_FAILURES
+    elif row.retry is not None:
+        policy = retry_policy(row.retry)
+    else:
+        return None  # what it was to do is gone, so nobody could claim it again
     # The lease has been waited out already; waiting for the back-off as well would help nobody.
-    return None if at_earliest is None else row.now
+    return retry_at(outcome, row.infrastructure_failures, policy.waiting_nothing(), now=row.now, next_due=bound)
 
 
 def _lost(row: Row[tuple[object, ...]]) -> AttemptRecord:

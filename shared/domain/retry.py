@@ -23,6 +23,14 @@ class RetryPolicy:
     partner: RetryBudget = RetryBudget(1, 10)
     infrastructure: RetryBudget = RetryBudget(3, 15)
 
+    def waiting_nothing(self) -> "RetryPolicy":
+        """The same budgets without their waits: for what was waited out already."""
+        return RetryPolicy(RetryBudget(self.partner.attempts, 0), RetryBudget(self.infrastructure.attempts, 0))
+
+
+# What fails on our side is not counted against the attempts that a callback job allows its target.
+OUR_CALLBACK_FAILURES = RetryPolicy(infrastructure=RetryBudget(attempts=5, backoff_seconds=5))
+
 
 def retry_at(
     outcome: Outcome, failures_before: int, policy: RetryPolicy, *, now: datetime, next_due: datetime

@@ -29,9 +29,12 @@ class Origin(StrEnum):
 
 
 class Overlap(StrEnum):
+    """`in_turn` can't be chosen: it is what becomes of `skip` and `queue_one` where each moment is wanted."""
+
     SKIP = "skip"
     ALLOW = "allow"
     QUEUE_ONE = "queue_one"
+    IN_TURN = "in_turn"
 
 
 class CatchUp(StrEnum):
@@ -81,11 +84,15 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do about one schedule now: moments to run, moments to record as `missed`, and the next due moment."""
+    """What to do about one schedule now: moments to run, moments to record as `missed`, and the next due moment.
+
+    The first `caught_up` of those to run are late, and only run because the catch-up policy says so.
+    """
 
     run: tuple[datetime, ...]
     missed: tuple[datetime, ...]
     next_due: datetime
+    caught_up: int = 0
 
 
 def plan(
@@ -124,7 +131,7 @@ def _split(
     else:
         caught_up = []
     missed = late[: len(late) - len(caught_up)]
-    return Plan((*caught_up, *fresh), tuple(missed), next_due)
+    return Plan((*caught_up, *fresh), tuple(missed), next_due, len(caught_up))
 
 
 def _moments(timing: Timing, first: datetime) -> Iterator[datetime]:

@@ -12,7 +12,8 @@ class ScheduledJob(Base):
     """One due moment that has not ended yet. Ended, its row is gone from here and stands in `job_results`.
 
     `attempt` counts attempts that were claimed; `publication` counts how often the sweeper had it published again.
-    A replay sends again what failed as `replay_of`, due at `replay_due_at`. `shard` and `lane` are copied from the schedule, so that the hot queries touch this table alone.
+    A replay sends again what failed as `replay_of`, due at `replay_due_at`.
+    `shard` and `lane` are copied from the schedule, so that the hot queries touch this table alone.
     """
 
     __tablename__ = "scheduled_jobs"

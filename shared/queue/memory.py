@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from shared.queue import Delivery, Message, PublishFailed
-from shared.queue.message import queue_name
+from shared.queue.message import queue_names
 
 
 class MemoryQueue:
@@ -28,7 +28,7 @@ class MemoryQueue:
         self.deliver(message.queue_name)
 
     async def subscribe(self, lane: str, prefetch: int, receive: Callable[[Delivery], None]) -> "_MemorySubscription":
-        subscription = _MemorySubscription(self, [queue_name(lane, high) for high in (True, False)], prefetch, receive)
+        subscription = _MemorySubscription(self, queue_names(lane), prefetch, receive)
         for name in subscription.names:
             self._subscriptions.setdefault(name, []).append(subscription)
             self.deliver(name)
@@ -39,7 +39,7 @@ class MemoryQueue:
             self._subscriptions[name].remove(subscription)
 
     async def depths(self, lanes: list[str]) -> dict[str, int]:
-        names = [queue_name(lane, high) for lane in lanes for high in (True, False)]
+        names = [name for lane in lanes for name in queue_names(lane)]
         return {name: len(self._waiting[name]) for name in names if name in self._waiting}
 
     async def close(self) -> None:

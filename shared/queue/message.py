@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 VERSION = 1
+# 0 goes first: run now and high priority, then what is due, then backfill. One queue of the lane for each.
+PRIORITIES = ("high", "normal", "low")
 
 
 class UnreadableMessage(ValueError):
@@ -18,26 +20,31 @@ class Message:
     scheduled_job_id: UUID
     attempt: int
     lane: str
-    high_priority: bool = False
+    priority: int = 1
 
     @property
     def queue_name(self) -> str:
-        return queue_name(self.lane, self.high_priority)
+        return queue_name(self.lane, self.priority)
 
     def encode(self) -> bytes:
         return json.dumps({"v": VERSION, "id": str(self.scheduled_job_id), "attempt": self.attempt}).encode()
 
     @classmethod
-    def decode(cls, body: bytes, lane: str, high_priority: bool) -> "Message":
+    def decode(cls, body: bytes, lane: str, priority: int) -> "Message":
         """Raises `UnreadableMessage` for anything that is not a message of this version."""
         try:
             fields = json.loads(body)
             if fields["v"] != VERSION:
                 raise UnreadableMessage(f"version {fields['v']!r}")
-            return cls(UUID(fields["id"]), int(fields["attempt"]), lane, high_priority)
+            return cls(UUID(fields["id"]), int(fields["attempt"]), lane, priority)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnreadableMessage(type(error).__name__) from error
 
 
-def queue_name(lane: str, high_priority: bool) -> str:
-    return f"{lane}.{'high' if high_priority else 'normal'}"
+def queue_name(lane: str, priority: int) -> str:
+    return f"{lane}.{PRIORITIES[priority]}"
+
+
+def queue_names(lane: str) -> list[str]:
+    """The queues of a lane, the most urgent first."""
+    return [f"{lane}.{name}" for name in PRIORITIES]

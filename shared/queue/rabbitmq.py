@@ -13,7 +13,7 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage, AbstractQueue
 
 from shared.queue import Delivery, Message, PublishFailed, UnreadableMessage
-from shared.queue.message import queue_name
+from shared.queue.message import queue_names
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ class RabbitQueue:
         return subscription
 
     async def depths(self, lanes: list[str]) -> dict[str, int]:
-        return await self._publisher.depths([queue_name(lane, high) for lane in lanes for high in (True, False)])
+        return await self._publisher.depths([name for lane in lanes for name in queue_names(lane)])
 
     async def close(self) -> None:
         for subscription in self._subscriptions:
@@ -196,12 +196,12 @@ class _RabbitSubscription:
             await self._open_channels(self._connection)
 
     async def _open_channels(self, connection: AbstractConnection) -> None:
-        for high in (True, False):
+        for priority, name in enumerate(queue_names(self._lane)):
             # A channel for each queue: prefetch then counts for each priority class by itself.
             channel = await connection.channel()
             await channel.set_qos(prefetch_count=self._prefetch)
-            _, (queue,) = await _declare(channel, [queue_name(self._lane, high)], self._arguments)
-            tag = await queue.consume(partial(self._hand_over, high=high))
+            _, (queue,) = await _declare(channel, [name], self._arguments)
+            tag = await queue.consume(partial(self._hand_over, priority=priority))
             self._consuming.append((queue, tag))
 
     async def _watch(self) -> None:
@@ -216,7 +216,7 @@ class _RabbitSubscription:
                 if not seen.declaration_result.consumer_count:
                     raise RuntimeError(f"{queue.name} has no consumer")
 
-    async def _hand_over(self, incoming: AbstractIncomingMessage, high: bool) -> None:
+    async def _hand_over(self, incoming: AbstractIncomingMessage, priority: int) -> None:
         async def ack() -> None:
             try:
                 await incoming.ack()
@@ -225,7 +225,7 @@ class _RabbitSubscription:
                 log.info("ack_lost", lane=self._lane)
 
         try:
-            message = Message.decode(incoming.body, self._lane, high)
+            message = Message.decode(incoming.body, self._lane, priority)
         except UnreadableMessage as error:
             log.error("unreadable_message", lane=self._lane, reason=str(error))
             await ack()

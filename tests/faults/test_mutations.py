@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import services.scheduler.__main__ as scheduler
-from services.runner.claim import claim
+from services.runner.claim import claim_all
 from services.scheduler.agenda import Entry
 from services.scheduler.dispatcher import Dispatcher
 from services.scheduler.settings import SchedulerSettings
 from shared.database import connect
 from shared.domain.outcome import Outcome
-from shared.ledger import AttemptRecord, end_attempt
+from shared.ledger import AttemptRecord, Ending, end_attempts
 from shared.queue import Delivery, Message
 from shared.queue.memory import MemoryQueue
 from tests.end_to_end.processes import Stack, until
@@ -29,7 +29,7 @@ class MarksFirst(Dispatcher):
     async def _dispatch(self, entry: Entry) -> None:
         self._confirmed.append(entry)
         await self._mark()
-        await self._queue.publish(Message(entry.id, entry.attempt, entry.lane, entry.priority == 0))
+        await self._queue.publish(Message(entry.id, entry.attempt, entry.lane, entry.priority))
 
 
 class CrashPoint(MemoryQueue):
@@ -58,12 +58,12 @@ class InstantRunner:
         task.add_done_callback(self.tasks.discard)
 
     async def _work(self, delivery: Delivery) -> None:
-        claimed = await claim(self._engine, delivery.message, uuid4())
+        [claimed] = await claim_all(self._engine, [delivery.message], uuid4())
         if claimed is not None:
             await asyncio.sleep(claimed.early_seconds)
             record = AttemptRecord(Outcome("success", "Done."), claimed.started_at, 0.0)
             async with self._engine.begin() as connection:
-                await end_attempt(connection, claimed.id, claimed.token, record)
+                await end_attempts(connection, [Ending(claimed.id, claimed.token, record)])
         await delivery.ack()
 
 

@@ -95,8 +95,8 @@ def inbox() -> Inbox:
     return Inbox()
 
 
-def message(high: bool = False, lane: str = LANE) -> Message:
-    return Message(uuid4(), 0, lane, high)
+def message(priority: int = 1, lane: str = LANE) -> Message:
+    return Message(uuid4(), 0, lane, priority)
 
 
 async def publish(queue: Queue, *messages: Message) -> list[UUID]:
@@ -121,19 +121,19 @@ async def test_a_confirmed_message_is_delivered_once(queue: Queue, inbox: Inbox)
 
 
 async def test_the_message_arrives_as_it_was_sent(queue: Queue, inbox: Inbox) -> None:
-    sent = Message(uuid4(), 7, LANE, True)
+    sent = Message(uuid4(), 7, LANE, 0)
     await queue.subscribe(LANE, 5, inbox.receive)
     await queue.publish(sent)
     await inbox.until(1)
     assert inbox.deliveries[0].message == sent
 
 
-async def test_both_priority_classes_of_the_lane_are_delivered_and_no_other_lane(queue: Queue, inbox: Inbox) -> None:
+async def test_every_priority_class_of_the_lane_are_delivered_and_no_other_lane(queue: Queue, inbox: Inbox) -> None:
     await publish(queue, message(lane="browser.firefox"))
-    sent = await publish(queue, message(high=False), message(high=True))
+    sent = await publish(queue, *(message(priority) for priority in range(3)))
     await queue.subscribe(LANE, 1, inbox.receive)
-    assert set(await inbox.until(2)) == set(sent)
-    assert {delivery.message.high_priority for delivery in inbox.deliveries} == {True, False}
+    assert set(await inbox.until(3)) == set(sent)
+    assert {delivery.message.priority for delivery in inbox.deliveries} == {0, 1, 2}
 
 
 async def test_no_more_than_the_prefetch_is_in_hand(queue: Queue, inbox: Inbox) -> None:
@@ -207,7 +207,7 @@ async def test_a_full_queue_refuses_and_takes_again_once_there_is_room(queue: Qu
             refused = True
     # RabbitMQ lets a few more in than it was told.
     assert FULL <= taken <= FULL + 2
-    await publish(queue, message(high=True))
+    await publish(queue, message(priority=0))
     await queue.subscribe(LANE, 10, inbox.receive)
     await inbox.until(taken + 1)
     await inbox.ack_all()

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from services.embedded.process import free_port
 from shared.queue import PublishFailed
+from shared.queue.message import queue_names
 from shared.queue.rabbitmq import EXCHANGE, RabbitQueue
 from tests.queue.test_queue import LANE, PATIENCE_SECONDS, Inbox, message, publish, published_again
 from tests.servers.rabbitmq import RabbitMQ
@@ -80,7 +81,7 @@ async def test_a_deleted_queue_is_declared_again(queue: RabbitQueue, amqp_url: s
     await publish(queue, message())
     await inbox.until(1)
     vhost = amqp_url.rpartition("/")[2]
-    for name in (NORMAL, f"{LANE}.high"):
+    for name in queue_names(LANE):
         await rabbitmq_server.api("DELETE", f"queues/{vhost}/{quote(name)}")
     sent = await published_again(queue)
     assert sent in await inbox.until(2)

@@ -3,18 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.runner.browser.attempt import AttemptReport, CheckReport
-from services.runner.claim import Claimed, claim
-from services.runner.finish import finish
+from services.runner.claim import Claimed, claim_all
+from services.runner.finish import Finish, finish_all
+from services.runner.performed import Performed, Verdict
 from services.runner.slots import Slots
 from shared.clock import DatabaseClock
 from shared.database import connect
 from shared.domain.outcome import Outcome
+from shared.ledger import AttemptRecord
 from shared.queue import Message
 from tests.scheduler.world import LANE, World
 
@@ -28,9 +30,19 @@ async def world(database_url: str) -> AsyncIterator[World]:
     await engine.dispose()
 
 
-def report(code: str) -> AttemptReport:
-    check = CheckReport("login", Outcome(code, "Words."), 1.0, ())
-    return AttemptReport(Outcome(code, "Words."), (check,), (), None, datetime.now(UTC), 1.0)
+def report(code: str) -> Performed:
+    outcome = Outcome(code, "Words.")
+    return Performed(AttemptRecord(outcome, datetime.now(UTC), 1.0), (Verdict("login", outcome, 1.0),))
+
+
+async def claim(engine: AsyncEngine, message: Message, runner: UUID) -> Claimed | None:
+    [claimed] = await claim_all(engine, [message], runner)
+    return claimed
+
+
+async def finish(engine: AsyncEngine, mine: Claimed, performed: Performed) -> bool:
+    [recorded] = await finish_all(engine, [Finish(mine, performed)])
+    return recorded
 
 
 async def claimed_job(world: World, due_in: float = -1, attempt: int = 0) -> Claimed:
@@ -137,17 +149,18 @@ async def test_a_finish_after_the_partner_was_deleted_still_records(world: World
     assert [row.id for row in await world.results()] == [mine.id]
 
 
-async def test_a_free_slot_goes_to_high_priority_first_and_a_cancelled_wait_frees_it() -> None:
+async def test_a_free_slot_goes_to_the_most_urgent_first_and_a_cancelled_wait_frees_it() -> None:
     slots, order = Slots(1), []
 
-    async def work(name: str, high: bool) -> None:
-        async with slots.taken(high_priority=high):
+    async def work(name: str, priority: int) -> None:
+        async with slots.taken(priority):
             order.append(name)
 
-    async with slots.taken(high_priority=False):
-        tasks = [asyncio.create_task(work(name, high)) for name, high in (("n1", False), ("n2", False), ("h", True))]
+    async with slots.taken(1):
+        names = (("low", 2), ("normal", 1), ("cancelled", 1), ("high", 0))
+        tasks = [asyncio.create_task(work(name, priority)) for name, priority in names]
         await asyncio.sleep(0)
-        tasks[1].cancel()
+        tasks[2].cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert order == ["h", "n1"]
+    assert order == ["high", "normal", "low"]
     assert slots.busy == 0

@@ -1,6 +1,7 @@
 """Publish, then the key, then the mark; and what becomes of overlapping due moments."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -46,8 +47,8 @@ class Dispatch:
 
 def dispatch_of(world: World, dedupe: Dedupe) -> Dispatch:
     agenda, replicas, wire = Agenda(), AllShards(), Wire()
-    planner = Planner(world.engine, world.clock, agenda, replicas)  # type: ignore[arg-type]
-    dispatcher = Dispatcher(world.engine, world.clock, agenda, replicas, wire, dedupe)  # type: ignore[arg-type]
+    planner = Planner(world.engine, world.clock, agenda, replicas, Counter())  # type: ignore[arg-type]
+    dispatcher = Dispatcher(world.engine, world.clock, agenda, replicas, wire, dedupe, Counter())  # type: ignore[arg-type]
     return Dispatch(world, wire, planner, dispatcher)
 
 
@@ -67,7 +68,7 @@ async def test_what_is_due_is_published_once_and_marked(world: World, dispatch: 
     job = await world.job(due_in=0.3, priority=0)
     await dispatch.run_until_state(job, "dispatched")
     [sent] = dispatch.wire.published
-    assert (sent.scheduled_job_id, sent.attempt, sent.high_priority) == (job, 0, True)
+    assert (sent.scheduled_job_id, sent.attempt, sent.priority) == (job, 0, 0)
 
 
 async def test_without_a_broker_it_stays_planned_and_goes_out_later(world: World, dispatch: Dispatch) -> None:
@@ -89,7 +90,7 @@ async def test_without_redis_it_is_dispatched_all_the_same(world: World) -> None
 
 async def test_what_was_published_before_is_only_marked(world: World, dispatch: Dispatch, dedupe: Dedupe) -> None:
     job = await world.job(due_in=-1)
-    await dedupe.remember((job, 0, 0))
+    await dedupe.remember([(job, 0, 0)])
     await dispatch.run_until_state(job, "dispatched")
     assert dispatch.wire.published == []
 

@@ -1,6 +1,7 @@
 """What is stuck gets back on its way, by its row alone, and only while the row says so."""
 
 import asyncio
+from collections import Counter
 from uuid import uuid4
 
 import pytest
@@ -11,7 +12,7 @@ from tests.scheduler.world import World
 
 async def test_a_lost_attempt_is_recorded_and_its_job_planned_again_at_once(world: World) -> None:
     job, token = await world.running()
-    await sweep(world.engine)
+    await sweep(world.engine, Counter())
     row = await world.the_job(job)
     assert (row.state, row.attempt, row.token, row.lease_until, row.runner) == ("planned", 1, None, None, None)
     assert (row.infrastructure_failures, row.partner_failures) == (1, 0)
@@ -23,7 +24,7 @@ async def test_a_lost_attempt_is_recorded_and_its_job_planned_again_at_once(worl
 
 async def test_with_the_budget_exhausted_a_lost_attempt_is_the_result(world: World) -> None:
     job, _ = await world.running(infrastructure_failures=2, attempt=3)
-    await sweep(world.engine)
+    await sweep(world.engine, Counter())
     [result] = await world.results()
     assert (result.id, result.outcome_code, result.attempts) == (job, "runner_lost", 3)
     assert await world.jobs() == []
@@ -32,14 +33,14 @@ async def test_with_the_budget_exhausted_a_lost_attempt_is_the_result(world: Wor
 async def test_a_lost_attempt_whose_job_configuration_is_gone_is_the_result(world: World) -> None:
     job, _ = await world.running()
     await world.execute("DELETE FROM job_configurations")
-    await sweep(world.engine)
+    await sweep(world.engine, Counter())
     assert [result.id for result in await world.results()] == [job]
     assert await world.jobs() == []
 
 
 async def test_a_lease_that_still_runs_is_left_alone(world: World) -> None:
     job, token = await world.running(lease_in=10)
-    await sweep(world.engine)
+    await sweep(world.engine, Counter())
     row = await world.the_job(job)
     assert (row.state, row.token) == ("running", token)
     assert await world.attempts() == []
@@ -52,7 +53,7 @@ async def test_the_browser_session_of_a_lost_runner_is_noted(world: World) -> No
         " jsonb_build_object('id', 's1', 'webdriver_url', 'http://grid:4444', 'node', 'n1') WHERE id = :id",
         id=job,
     )
-    await sweep(world.engine)
+    await sweep(world.engine, Counter())
     noted = await world.one("SELECT session_id, webdriver_url FROM orphan_sessions")
     assert tuple(noted) == ("s1", "http://grid:4444")
     [attempt] = await world.attempts()
@@ -62,7 +63,7 @@ async def test_the_browser_session_of_a_lost_runner_is_noted(world: World) -> No
 async def test_many_sweepers_at_once_record_a_lost_attempt_once(world: World) -> None:
     for _ in range(20):
         await world.running()
-    await asyncio.gather(*(sweep(world.engine) for _ in range(5)))
+    await asyncio.gather(*(sweep(world.engine, Counter()) for _ in range(5)))
     assert len(await world.attempts()) == 20
     assert {(row.state, row.infrastructure_failures) for row in await world.jobs()} == {("planned", 1)}
 
@@ -87,7 +88,7 @@ async def test_what_nobody_claims_is_published_again_after_doubling_waits(
     job = await world.job(
         due_in=dispatched_in, state="dispatched", dispatched_at=since, publication=publication, start_by=start_by
     )
-    await sweep(world.engine)
+    await sweep(world.engine, Counter())
     row = await world.the_job(job)
     assert (row.state, row.publication) == (state, then)
 
@@ -95,7 +96,7 @@ async def test_what_nobody_claims_is_published_again_after_doubling_waits(
 @pytest.mark.parametrize("state", ["planned", "dispatched"])
 async def test_past_its_start_deadline_a_job_is_missed(world: World, state: str) -> None:
     job = await world.job(due_in=-301, state=state, dispatched_at=world.in_seconds(-10))
-    await sweep(world.engine)
+    await sweep(world.engine, Counter())
     [result] = await world.results()
     assert (result.id, result.outcome_code, result.outcome_class, result.attempts) == (job, "missed", "not_run", 0)
     assert await world.jobs() == []
@@ -103,7 +104,7 @@ async def test_past_its_start_deadline_a_job_is_missed(world: World, state: str)
 
 async def test_a_retry_is_not_missed_since_it_started_in_time(world: World) -> None:
     job = await world.job(due_in=-301, attempt=1)
-    await sweep(world.engine)
+    await sweep(world.engine, Counter())
     assert (await world.the_job(job)).state == "planned"
 
 
@@ -112,7 +113,7 @@ async def test_a_claim_that_comes_first_is_not_swept_as_missed(world: World) -> 
     async with world.engine.connect() as runner:
         claim = "UPDATE scheduled_jobs SET state = 'running', attempt = 1, token = :t, lease_until = now() + '1 min'"
         await runner.exec_driver_sql(claim.replace(":t", f"'{uuid4()}'"))
-        sweeping = asyncio.create_task(sweep(world.engine))
+        sweeping = asyncio.create_task(sweep(world.engine, Counter()))
         await until_someone_waits(world)
         await runner.commit()
     await sweeping

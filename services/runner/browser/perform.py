@@ -1,0 +1,132 @@
+"""From a claimed check to what is recorded of it: the browser's work, the evidence kept, the verdicts."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.runner.browser.attempt import AttemptReport, BrowserTask, CheckReport, Credentials, Session
+from services.runner.browser.run import run_browser_task
+from services.runner.browser.settings import BrowserSettings
+from services.runner.claim import Claimed
+from services.runner.definition import CheckDefinition
+from services.runner.performed import Performed, Verdict
+from shared.evidence_store import EvidenceStore
+from shared.ledger import AttemptRecord
+from shared.secret_box import SecretBox
+
+log = structlog.get_logger(__name__)
+
+_NOTE_SESSION = text("""
+    UPDATE scheduled_jobs SET browser_session = jsonb_build_object(
+        'id', CAST(:session AS text), 'webdriver_url', CAST(:url AS text), 'node', CAST(:node AS text))
+    WHERE id = :id AND token = :token
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPerformer:
+    engine: AsyncEngine
+    box: SecretBox
+    evidence: EvidenceStore
+    settings: BrowserSettings
+
+    def limit_seconds(self, claimed: Claimed) -> float:
+        """All that one attempt may take when everything in it is slow."""
+        budgets = self.settings
+        around = budgets.acquire_seconds + budgets.control_seconds + budgets.cleanup_seconds * 2
+        return claimed.definition.timeout_seconds + around
+
+    async def perform(self, claimed: Claimed) -> Performed:
+        """Raises `SecretUnreadable`."""
+        task = _task_of(claimed, self.box)
+        report = await run_browser_task(task, self.settings, on_session=lambda session: self._note(claimed, session))
+        report = await self._keep_evidence(claimed, report)
+        verdicts = tuple(Verdict(check.check, check.outcome, check.duration_seconds) for check in report.checks)
+        return Performed(_record_of(claimed, report), verdicts)
+
+    async def _note(self, claimed: Claimed, session: Session) -> None:
+        """So that the session can be closed even when this process is killed."""
+        async with self.engine.begin() as connection:
+            url = {"url": session.webdriver_url, "node": session.node, "session": session.id}
+            await connection.execute(_NOTE_SESSION, {**url, "id": claimed.id, "token": claimed.token})
+
+    async def _keep_evidence(self, claimed: Claimed, report: AttemptReport) -> AttemptReport:
+        kept = []
+        for item in report.evidence:
+            try:
+                await self.evidence.write(claimed.id, claimed.due_at, claimed.attempt, item.name, item.content)
+                kept.append(item)
+            except OSError as error:
+                # The verdict counts more than its picture.
+                log.error("evidence_not_kept", job=str(claimed.id), name=item.name, error=type(error).__name__)
+        return replace(report, evidence=tuple(kept))
+
+
+def _task_of(claimed: Claimed, box: SecretBox) -> BrowserTask:
+    definition = claimed.definition
+    assert isinstance(definition, CheckDefinition)
+    credentials = None
+    if definition.sealed_credentials is not None:
+        opened = box.open(definition.sealed_credentials)
+        credentials = Credentials(
+            opened.get("username") or "", opened.get("password") or "", opened.get("totp_secret") or None
+        )
+    return BrowserTask(
+        scheduled_job_id=str(claimed.id),
+        attempt=claimed.attempt,
+        partner=definition.partner,
+        entry_point=definition.entry_point,
+        checks=definition.checks,
+        browser=definition.browser,
+        capabilities=definition.capabilities,
+        credentials=credentials,
+        timeout_seconds=definition.timeout_seconds,
+        slow_after_seconds=definition.slow_after_seconds,
+        wait_override_seconds=definition.wait_override_seconds,
+    )
+
+
+def _record_of(claimed: Claimed, report: AttemptReport) -> AttemptRecord:
+    session = report.session
+    return AttemptRecord(
+        outcome=report.outcome,
+        started_at=claimed.started_at,
+        duration_seconds=round(report.duration_seconds, 3),
+        checks=[_check_of(check) for check in report.checks],
+        evidence=[
+            {"name": item.name, "content_type": item.content_type, "bytes": len(item.content)}
+            for item in report.evidence
+        ],
+        session_id=session.id if session else None,
+        node=session.node if session else None,
+        browser_name=session.browser_name if session else None,
+        browser_version=session.browser_version if session else None,
+        final_url=report.final_url,
+        title=report.title,
+        console_errors=list(report.console_errors),
+        traceback=report.traceback,
+    )
+
+
+def _check_of(check: CheckReport) -> dict[str, Any]:
+    return {
+        "check": check.check,
+        "code": check.outcome.code,
+        "class": check.outcome.outcome_class.value,
+        "success": check.outcome.success,
+        "message": check.outcome.message,
+        "duration_seconds": round(check.duration_seconds, 3),
+        "steps": [
+            {
+                "name": step.name,
+                "offset_seconds": round(step.offset_seconds, 3),
+                "duration_seconds": round(step.duration_seconds, 3),
+                "ok": step.ok,
+                "detail": step.detail,
+            }
+            for step in check.steps
+        ],
+    }
