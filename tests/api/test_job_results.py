@@ -9,6 +9,7 @@ import pytest
 
 from shared.evidence_store import EvidenceStore
 from tests.api.conftest import Service, fields, problem
+from tests.api.job_records import HOSTILE, add_job, record_callback, record_response
 from tests.api.records import record, record_attempt
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -91,6 +92,49 @@ async def test_one_result_shows_every_attempt_with_its_steps(api: httpx.AsyncCli
     assert check["steps"][0]["url"] == "https://shop.acme.example/login"
     [link] = view["attempts"][0]["evidence"]
     assert link == {**shot, "href": f"/api/v1/job-results/{result}/evidence/screenshot.png?attempt=1"}
+
+
+async def test_the_results_of_a_job_say_whose_they_are_and_what_they_repeat(
+    api: httpx.AsyncClient, service: Service
+) -> None:
+    job, other = await add_job(service), await add_job(service, "Invoices")
+    first = await record_callback(service, job, minutes(0), "callback_rejected")
+    await record_callback(service, other, minutes(1))
+    again = await record_callback(service, job, minutes(2), replay_of=first)
+    await record(service, minutes(3), "success", configuration=str(uuid4()))
+    answer = (await api.get("/job-results", params={"job": str(job)})).json()
+    assert [(item["id"], item["job_id"], item["replay_of"]) for item in answer["items"]] == [
+        (str(again), str(job), str(first)),
+        (str(first), str(job), None),
+    ]
+    [older] = (await api.get("/job-results", params={"job": str(job), "class": "partner_failure"})).json()["items"]
+    assert (older["id"], older["kind"], older["partner"]) == (str(first), "callback", None)
+    newest = (await api.get("/job-results", params={"job": str(job), "limit": 1})).json()
+    assert [item["id"] for item in newest["items"]] == [str(again)]
+    assert await ids(api, job=str(job), cursor=newest["next_cursor"]) == [str(first)]
+
+
+async def test_an_attempt_shows_what_the_callback_was_answered(api: httpx.AsyncClient, service: Service) -> None:
+    result = await record_callback(service, await add_job(service), NOON, "callback_rejected")
+    await record_response(service, result, NOON)
+    [attempt] = (await api.get(f"/job-results/{result}")).json()["attempts"]
+    assert attempt["response"] == {
+        "status": 422,
+        "headers": {"content-type": "text/html", "x-answered-by": HOSTILE},
+        "body": HOSTILE,
+        "truncated": False,
+        "bytes": 25,
+        "url": "https://hooks.example/run?token=hunter2",
+        "redirects": [],
+        "address": "203.0.113.7",
+    }
+
+
+async def test_a_check_has_no_response(api: httpx.AsyncClient, service: Service) -> None:
+    result = await record(service, NOON, "success")
+    await record_attempt(service, result, NOON, 1, "success", [])
+    view = (await api.get(f"/job-results/{result}")).json()
+    assert (view["job_id"], view["replay_of"], view["attempts"][0]["response"]) == (None, None, None)
 
 
 async def test_an_unknown_result_is_not_found(api: httpx.AsyncClient) -> None:

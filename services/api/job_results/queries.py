@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy import ColumnElement, Select, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.fields import outcome_view
@@ -27,6 +27,8 @@ _SUMMARY_FIELDS = [
     "job_configuration_id",
     "partner",
     "browser",
+    "job_id",
+    "replay_of",
     "due_at",
     "executed_at",
     "duration_seconds",
@@ -45,6 +47,7 @@ _ATTEMPT_FIELDS = [
     "title",
     "console_errors",
     "traceback",
+    "response",
 ]
 
 
@@ -66,14 +69,28 @@ async def read_result(session: AsyncSession, result_id: UUID) -> ResultView | No
 
 
 async def list_results(session: AsyncSession, asked: ResultQuery) -> ResultPage:
-    query = select(JobResult).where(*_conditions(asked)).order_by(JobResult.due_at.desc(), JobResult.id.desc())
+    conditions = _conditions(asked)
     after = moment_cursor(asked.cursor)
     if after is not None:
-        query = query.where(tuple_(JobResult.due_at, JobResult.id) < after)
-    found = list(await session.scalars(query.limit(asked.limit + 1)))
+        conditions.append(tuple_(JobResult.due_at, JobResult.id) < after)
+    found = list(await session.scalars(_newest(asked, conditions)))
     items = [result_summary(result) for result in found[: asked.limit]]
     following = write_cursor((items[-1].due_at, items[-1].id)) if len(found) > asked.limit else None
     return ResultPage(items=items, next_cursor=following)
+
+
+def _newest(asked: ResultQuery, conditions: list[ColumnElement[bool]]) -> Select[JobResult]:
+    """One more than a page."""
+    query, order = select(JobResult).where(*conditions), (JobResult.due_at.desc(), JobResult.id.desc())
+    if asked.job is not None:
+        # Each by its own index, which an OR of both would keep from being read in order.
+        columns = (JobResult.job_configuration_id, JobResult.job_id)
+        halves = [
+            query.where(column == asked.job).with_only_columns(JobResult.id, JobResult.due_at) for column in columns
+        ]
+        either = union_all(*(half.order_by(*order).limit(asked.limit + 1).subquery().select() for half in halves))
+        query = select(JobResult).where(tuple_(JobResult.id, JobResult.due_at).in_(either))
+    return query.order_by(*order).limit(asked.limit + 1)
 
 
 def _conditions(asked: ResultQuery) -> list[ColumnElement[bool]]:
@@ -82,7 +99,6 @@ def _conditions(asked: ResultQuery) -> list[ColumnElement[bool]]:
         JobResult.browser: asked.browser,
         JobResult.outcome_class: asked.outcome_class,
         JobResult.outcome_code: asked.outcome,
-        JobResult.job_configuration_id: asked.job,
     }
     conditions = [column == value for column, value in wanted.items() if value is not None]
     if asked.check is not None:

@@ -16,6 +16,8 @@ EXAMPLE: dict[str, Any] = {
     "job_configuration_id": "b4b6c1de-2f7f-4d0b-9d2b-8a0c5a3f1e22",
     "partner": "acme",
     "browser": "chromium",
+    "job_id": None,
+    "replay_of": None,
     "due_at": "2026-11-21T06:00:00Z",
     "executed_at": "2026-11-21T06:00:00.120000Z",
     "duration_seconds": 4.2,
@@ -36,7 +38,7 @@ class ResultQuery(PageQuery):
     check: Literal["login", "sso", "product_page", "express_checkout"] | None = None
     outcome_class: OutcomeClass | None = Field(default=None, alias="class")
     outcome: str | None = Field(default=None, description="An outcome code.", json_schema_extra={"enum": [*CODES]})
-    job: UUID | None = Field(default=None, description="The job configuration's id.")
+    job: UUID | None = Field(default=None, description="The id of a job configuration or of a job.")
     since: SentMoment | None = Field(default=None, description="Due at this moment or later.")
     until: SentMoment | None = Field(default=None, description="Due before this moment.")
 
@@ -62,10 +64,12 @@ class ResultSummary(View):
     id: UUID = Field(description="The same id that its scheduled job had.")
     schedule_id: UUID
     origin: str = Field(description="`schedule`, `manual` (run now) or `backfill`.")
-    kind: str
+    kind: str = Field(description="`check` or `callback`.")
     job_configuration_id: UUID | None
     partner: str | None
     browser: str | None
+    job_id: UUID | None = Field(description="Of a callback: its job.")
+    replay_of: UUID | None = Field(description="The dead letter, and so the result, that was sent again by this.")
     due_at: Moment
     executed_at: Moment | None = Field(description="When the last attempt started; null when it never ran.")
     duration_seconds: float | None
@@ -102,6 +106,19 @@ class EvidenceLink(View):
     href: str = Field(description="Where to read it, relative to the server.")
 
 
+class ResponseView(View):
+    """What a callback was answered. It was written by others: show it, never run it."""
+
+    status: int
+    headers: dict[str, Any]
+    body: str | None = Field(default=None, description="As text; at most 16 KiB of it.")
+    truncated: bool = Field(default=False, description="Whether the body was longer than what is kept.")
+    bytes: int | None = Field(default=None, description="How long the body was, as far as it was read.")
+    url: str | None = Field(default=None, description="Who answered in the end, after redirects.")
+    redirects: list[Any] = Field(default_factory=list)
+    address: str | None = Field(default=None, description="The IP address that was connected to.")
+
+
 class AttemptView(View):
     """One try. All are kept; the last decides."""
 
@@ -120,6 +137,7 @@ class AttemptView(View):
     title: str | None
     console_errors: list[str]
     traceback: str | None = Field(description="Of Parakeet's own errors only.")
+    response: ResponseView | None = Field(description="Null for a check, and for a callback that nobody answered.")
 
 
 class ResultView(ResultSummary):
