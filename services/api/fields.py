@@ -60,7 +60,15 @@ def _http_url(url: str) -> str:
     return url
 
 
+def each_once(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("must name each one once")
+    return names
+
+
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"\S")]
+Tags = Annotated[list[Tag], Field(max_length=50), AfterValidator(each_once)]
 Moment = Annotated[
     datetime,
     PlainSerializer(_with_z, return_type=str),

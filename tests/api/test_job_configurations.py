@@ -17,7 +17,7 @@ async def test_it_is_read_as_it_was_sent(api: httpx.AsyncClient, acme: dict[str,
     configuration = made.json()
     assert made.headers["location"] == f"/api/v1/job-configurations/{configuration['id']}"
     assert (await api.get(f"/job-configurations/{configuration['id']}")).json() == configuration
-    sent = {**WHOLE, "schedule": {**WHOLE["schedule"], "interval_seconds": None}}
+    sent = {**WHOLE, "schedule": {**WHOLE["schedule"], "interval_seconds": None, "interval_mode": None}}
     assert {name: configuration[name] for name in WHOLE} == sent
     assert configuration["paused"] is None
 

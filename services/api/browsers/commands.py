@@ -6,8 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.browsers.schemas import BrowserSent
 from services.api.errors import AlreadyExists, FieldProblem, InUse, InvalidRequest, NotFound
-from services.api.job_configurations.schedule_rows import apply_definition, lock_configurations
 from services.api.merge_patch import validate_merged
+from services.api.schedules.definitions import lock_configurations
+from services.api.schedules.schedule_rows import apply_definitions
 from shared.models import Browser, JobConfiguration
 
 
@@ -34,7 +35,7 @@ async def edit_browser(session: AsyncSession, name: str, patch: dict[str, Any]) 
     await session.flush()
     if browser.enabled != was_enabled:
         users = await lock_configurations(session, JobConfiguration.browsers.contains([name]))
-        await apply_definition(session, users, "The browser is not enabled.")
+        await apply_definitions(session, users, "The browser is not enabled.")
     await session.refresh(browser)
     return browser
 

@@ -8,32 +8,28 @@ from services.api.dependencies import Session
 from services.api.errors import problems
 from services.api.idempotency import IDEMPOTENT, IdempotentRoute
 from services.api.job_configurations.commands import (
+    backfill_configuration,
     create_configuration,
     delete_configuration,
     edit_configuration,
-    pause,
-    resume,
-    run_now,
+    pause_configuration,
+    resume_configuration,
+    run_configuration,
 )
-from services.api.job_configurations.queries import (
-    configuration_view,
-    find_configuration,
-    list_configurations,
-    read_next_runs,
-)
+from services.api.job_configurations.queries import configuration_view, find_configuration, list_configurations
 from services.api.job_configurations.schemas import (
+    ConfigurationBackfillSent,
     ConfigurationPage,
     ConfigurationQuery,
     ConfigurationSent,
     ConfigurationView,
-    NextRuns,
-    NextRunsQuery,
-    PauseSent,
     RunSent,
 )
 from services.api.merge_patch import patch_body
 from services.api.scheduled_jobs.queries import scheduled_job_view
 from services.api.scheduled_jobs.schemas import ScheduledJobsMade
+from services.api.schedules.queries import read_next_runs
+from services.api.schedules.schemas import Backfilled, NextRuns, NextRunsQuery, PauseSent
 
 router = APIRouter(prefix="/job-configurations", tags=["job configurations"], route_class=IdempotentRoute)
 Id = Annotated[UUID, Path(alias="id", description="The job configuration's id.")]
@@ -81,27 +77,34 @@ async def delete(session: Session, configuration_id: Id) -> None:
 
 
 @router.post("/{id}/pause", dependencies=[WRITE, IDEMPOTENT], responses=problems(404))
-async def pause_configuration(
-    session: Session, configuration_id: Id, sent: PauseSent, author: Author
-) -> ConfigurationView:
+async def pause(session: Session, configuration_id: Id, sent: PauseSent, author: Author) -> ConfigurationView:
     """Stop it, with a reason; a second pause replaces the first. What is due and not running is `cancelled`."""
-    return configuration_view(await pause(session, configuration_id, sent, author.name))
+    return configuration_view(await pause_configuration(session, configuration_id, sent, author.name))
 
 
 @router.post("/{id}/resume", dependencies=[WRITE, IDEMPOTENT], responses=problems(404))
-async def resume_configuration(session: Session, configuration_id: Id) -> ConfigurationView:
+async def resume(session: Session, configuration_id: Id) -> ConfigurationView:
     """Let it run again, from its next moment on. Resuming what is not paused changes nothing."""
-    return configuration_view(await resume(session, configuration_id))
+    return configuration_view(await resume_configuration(session, configuration_id))
 
 
 @router.post("/{id}/run", status_code=202, dependencies=[RUN, IDEMPOTENT], responses=problems(404))
 async def run(session: Session, configuration_id: Id, sent: RunSent | None = None) -> ScheduledJobsMade:
     """Run it now, ahead of others, also while it is paused. Its next due moment stays. Results have the same ids."""
-    made = await run_now(session, configuration_id, sent or RunSent(browsers=None))
+    made = await run_configuration(session, configuration_id, sent or RunSent(browsers=None))
     return ScheduledJobsMade(scheduled_jobs=[scheduled_job_view(job) for job in made])
 
 
 @router.get("/{id}/next-runs", dependencies=[READ], responses=problems(404))
 async def next_runs(session: Session, configuration_id: Id, asked: Annotated[NextRunsQuery, Query()]) -> NextRuns:
     """When it runs next, over all its browsers, with the oddities of daylight saving."""
-    return await read_next_runs(session, configuration_id, asked.count)
+    return await read_next_runs(session, await find_configuration(session, configuration_id), asked.count)
+
+
+@router.post("/{id}/backfill", status_code=202, dependencies=[RUN, IDEMPOTENT], responses=problems(404))
+async def backfill(session: Session, configuration_id: Id, sent: ConfigurationBackfillSent) -> Backfilled:
+    """Run the past moments of a range, at most 1,000, after all that is due. What was made before is not made again.
+
+    Not with a fixed delay, whose moments only its runs make.
+    """
+    return await backfill_configuration(session, configuration_id, sent)

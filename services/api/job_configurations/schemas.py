@@ -1,17 +1,28 @@
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
-from services.api.fields import Asked, Moment, Sent, SentMoment, Slug, View
+from services.api.fields import Sent, Slug, View, each_once
 from services.api.pagination import PageQuery
-from shared.domain.cron import MAX_EXPRESSION_LENGTH, InvalidCron, Oddity, parse_cron, parse_zone
-from shared.domain.schedule import MIN_INTERVAL_SECONDS
+from services.api.schedules.schemas import (
+    BackfillSent,
+    CatchUpField,
+    DefinitionView,
+    FailingAfter,
+    Jitter,
+    OverlapField,
+    Priority,
+    ScheduleSent,
+    ScheduleView,
+    StartDeadline,
+    WorkingAfter,
+    require_before_timeout,
+    require_within,
+)
 
-MAX_INTERVAL_SECONDS = 31 * 86_400
 CheckName = Literal["login", "sso", "product_page", "express_checkout"]
 RUNNABLE_CHECKS = ("login",)
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"\S")]
 
 EXAMPLE: dict[str, Any] = {
     "partner": "acme",
@@ -33,63 +44,6 @@ EXAMPLE: dict[str, Any] = {
     "working_after": 1,
     "priority": "normal",
 }
-
-
-def require_zone(name: str) -> str:
-    try:
-        parse_zone(name)
-    except InvalidCron as error:
-        raise ValueError(str(error)) from None
-    return name
-
-
-def require_cron(expression: str, zone: str) -> str:
-    try:
-        parse_cron(expression, zone)
-    except InvalidCron as error:
-        raise ValueError(str(error)) from None
-    return expression
-
-
-class ScheduleSent(Sent):
-    """When it is due: exactly one of `interval_seconds` and `cron`."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"interval_seconds": 900}, {"cron": "*/5 7-19 * * MON-FRI", "timezone": "Europe/Berlin"}]
-        }
-    )
-
-    interval_seconds: int | None = Field(default=None, ge=MIN_INTERVAL_SECONDS, le=MAX_INTERVAL_SECONDS)
-    # Before `cron`, whose check needs it.
-    timezone: str = Field(default="UTC", min_length=1, max_length=64, description="An IANA name; for `cron` only.")
-    cron: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=MAX_EXPRESSION_LENGTH,
-        description="Five fields, or a macro such as `@hourly`.",
-    )
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_zone(cls, name: str) -> str:
-        return require_zone(name)
-
-    @field_validator("cron")
-    @classmethod
-    def _is_a_cron(cls, expression: str | None, info: ValidationInfo) -> str | None:
-        return None if expression is None else require_cron(expression, info.data.get("timezone", "UTC"))
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "ScheduleSent":
-        if (self.interval_seconds is None) == (self.cron is None):
-            raise ValueError("must hold exactly one of interval_seconds and cron")
-        return self
-
-    def kept(self) -> dict[str, Any]:
-        if self.cron is None:
-            return {"interval_seconds": self.interval_seconds}
-        return {"cron": self.cron, "timezone": self.timezone}
 
 
 class Budget(Sent):
@@ -135,22 +89,18 @@ class ConfigurationSent(Sent):
     )
     enabled: bool = True
     retry: RetrySent = RetrySent()
-    overlap: Literal["skip", "allow", "queue_one"] = Field(
-        default="skip", description="When the run before has not ended."
-    )
-    catch_up: Literal["none", "latest", "all"] = Field(default="latest", description="What runs after downtime.")
-    start_deadline_seconds: int = Field(default=3600, ge=10, le=604_800, description="Later than this it is `missed`.")
-    jitter_seconds: int = Field(default=0, ge=0, le=3600, description="Starts up to so much later, the same each time.")
-    failing_after: int = Field(default=2, ge=1, le=100, description="Partner failures in a row until `failing`.")
-    working_after: int = Field(default=1, ge=1, le=100, description="Passes in a row until `working` again.")
-    priority: Literal["high", "normal"] = "normal"
+    overlap: OverlapField = "skip"
+    catch_up: CatchUpField = "latest"
+    start_deadline_seconds: StartDeadline = 3600
+    jitter_seconds: Jitter = 0
+    failing_after: FailingAfter = 2
+    working_after: WorkingAfter = 1
+    priority: Priority = "normal"
 
     @field_validator("browsers", "checks")
     @classmethod
     def _each_once(cls, names: list[str]) -> list[str]:
-        if len(set(names)) < len(names):
-            raise ValueError("must name each one once")
-        return names
+        return each_once(names)
 
     @field_validator("checks")
     @classmethod
@@ -163,29 +113,16 @@ class ConfigurationSent(Sent):
     @field_validator("slow_after_seconds")
     @classmethod
     def _before_the_timeout(cls, slow_after: float | None, info: ValidationInfo) -> float | None:
-        if slow_after is not None and slow_after >= info.data.get("timeout_seconds", slow_after + 1):
-            raise ValueError("must be less than timeout_seconds")
-        return slow_after
+        return require_before_timeout(slow_after, info)
 
     @field_validator("jitter_seconds")
     @classmethod
     def _within_the_interval(cls, jitter: int, info: ValidationInfo) -> int:
         schedule: ScheduleSent | None = info.data.get("schedule")
-        if schedule is not None and schedule.interval_seconds is not None and jitter >= schedule.interval_seconds:
-            raise ValueError("must be less than schedule.interval_seconds")
-        return jitter
+        return require_within(jitter, schedule.interval_seconds if schedule else None)
 
     def columns(self) -> dict[str, Any]:
         return {**self.model_dump(exclude={"schedule"}), "schedule": self.schedule.kept()}
-
-
-class PauseSent(Sent):
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"reason": "the partner migrates", "until": "2026-12-01T06:00:00Z"}]}
-    )
-
-    reason: Reason
-    until: SentMoment | None = Field(default=None, description="When it resumes by itself; null: never.")
 
 
 class RunSent(Sent):
@@ -199,21 +136,8 @@ class ConfigurationQuery(PageQuery):
     browser: Slug | None = Field(default=None, description="Only those that run in this browser.")
 
 
-class NextRunsQuery(Asked):
-    count: int = Field(default=10, ge=1, le=100)
-
-
-class PausedView(View):
-    reason: str
-    by: str = Field(description="The name of the API key, or `anonymous` with authentication off.")
-    at: Moment
-    until: Moment | None
-
-
-class ScheduleView(View):
-    interval_seconds: int | None = None
-    cron: str | None = None
-    timezone: str | None = None
+class ConfigurationBackfillSent(BackfillSent):
+    browsers: list[Slug] | None = Field(default=None, min_length=1, max_length=50, description="Null: all of them.")
 
 
 class BudgetView(View):
@@ -226,39 +150,15 @@ class RetryView(View):
     infrastructure: BudgetView
 
 
-class ConfigurationView(View):
+class ConfigurationView(DefinitionView):
     id: UUID
     partner: str
     browsers: list[str]
     checks: list[str]
     schedule: ScheduleView
-    timeout_seconds: float
-    slow_after_seconds: float | None
-    enabled: bool
-    paused: PausedView | None
     retry: RetryView
-    overlap: str
-    catch_up: str
-    start_deadline_seconds: int
-    jitter_seconds: int
-    failing_after: int
-    working_after: int
-    priority: str
-    created_at: Moment
-    updated_at: Moment
 
 
 class ConfigurationPage(View):
     items: list[ConfigurationView]
     next_cursor: str | None = Field(description="Pass it as `cursor` for the next page; null on the last.")
-
-
-class NextRun(View):
-    browser: str
-    due_at: Moment
-    run_after: Moment = Field(description="`due_at` plus its jitter.")
-    oddity: Oddity | None = Field(description="What daylight saving did to this moment.")
-
-
-class NextRuns(View):
-    items: list[NextRun] = Field(description="The next moments over all browsers; none while nothing is due.")

@@ -6,9 +6,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.errors import AlreadyExists, FieldProblem, InvalidRequest, NotFound
 from services.api.job_configurations.commands import delete_configurations
-from services.api.job_configurations.schedule_rows import apply_definition, lock_configurations
 from services.api.merge_patch import validate_merged
 from services.api.partners.schemas import CredentialsSent, PartnerSent
+from services.api.schedules.definitions import lock_configurations
+from services.api.schedules.schedule_rows import apply_definitions
 from shared.models import CheckState, JobConfiguration, Partner
 from shared.secret_box import SecretBox, SecretUnreadable
 
@@ -41,7 +42,7 @@ async def edit_partner(session: AsyncSession, code: str, patch: dict[str, Any], 
     await session.flush()
     if partner.active != was_active:
         of_partner = JobConfiguration.partner == code
-        await apply_definition(session, await lock_configurations(session, of_partner), "The partner is not active.")
+        await apply_definitions(session, await lock_configurations(session, of_partner), "The partner is not active.")
     await session.refresh(partner)
     return partner
 

@@ -4,11 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, SecretStr, StringConstraints, field_validator
 
-from services.api.fields import HttpUrl, Moment, Sent, Slug, View
+from services.api.fields import HttpUrl, Moment, Sent, Slug, Tags, View
 
 FLOW_DESCRIPTION = "Steps of one's own. Only null, the automatic way, is available yet."
 ExpectedText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"\S")]
 
 EXAMPLE: dict[str, Any] = {
     "code": "acme",
@@ -112,15 +111,8 @@ class PartnerSent(Sent):
     wait_override_seconds: float | None = Field(
         default=None, gt=0, le=300, description="How long to wait for the site's pages to settle, when not the default."
     )
-    tags: list[Tag] = Field(default_factory=list, max_length=50)
+    tags: Tags = Field(default_factory=list)
     notes: str = Field(default="", max_length=10_000)
-
-    @field_validator("tags")
-    @classmethod
-    def _each_once(cls, tags: list[str]) -> list[str]:
-        if len(set(tags)) < len(tags):
-            raise ValueError("must name each tag once")
-        return tags
 
 
 class CredentialsView(View):

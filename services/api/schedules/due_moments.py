@@ -32,7 +32,7 @@ async def plan_ahead(session: AsyncSession, schedules: Sequence[Schedule]) -> No
     on by the old timing; finding it moved, it does nothing.
     """
     for schedule in schedules:
-        row = _row(schedule, schedule.next_due)
+        row = scheduled_job_row(schedule, Origin.SCHEDULE, schedule.next_due)
         await session.execute(insert(ScheduledJob).values(row).on_conflict_do_nothing())
         schedule.next_due = schedule.timing().due_after(schedule.next_due)
     await session.flush()
@@ -43,7 +43,7 @@ async def _plan_some(session: AsyncSession, schedule: Schedule, now: datetime) -
     planned = plan(
         schedule.timing(), CatchUp(schedule.catch_up), deadline, next_due=schedule.next_due, now=now, until=now
     )
-    rows = [_row(schedule, due_at) for due_at in (*planned.missed, *planned.run)]
+    rows = [scheduled_job_row(schedule, Origin.SCHEDULE, due_at) for due_at in (*planned.missed, *planned.run)]
     if rows:
         await session.execute(insert(ScheduledJob).values(rows).on_conflict_do_nothing())
     missed = [scheduled_job_id(schedule.id, Origin.SCHEDULE, due_at) for due_at in planned.missed]
@@ -51,11 +51,12 @@ async def _plan_some(session: AsyncSession, schedule: Schedule, now: datetime) -
     schedule.next_due = planned.next_due
 
 
-def _row(schedule: Schedule, due_at: datetime) -> dict[str, Any]:
+def scheduled_job_row(schedule: Schedule, origin: Origin, due_at: datetime, **terms: Any) -> dict[str, Any]:
+    """The row of one due moment, on the schedule's terms unless `terms` names other ones."""
     return {
-        "id": scheduled_job_id(schedule.id, Origin.SCHEDULE, due_at),
+        "id": scheduled_job_id(schedule.id, origin, due_at),
         "schedule_id": schedule.id,
-        "origin": Origin.SCHEDULE,
+        "origin": origin,
         "due_at": due_at,
         "run_after": schedule.timing().run_after(due_at),
         "start_by": due_at + timedelta(seconds=schedule.start_deadline_seconds),
@@ -67,4 +68,6 @@ def _row(schedule: Schedule, due_at: datetime) -> dict[str, Any]:
         "job_configuration_id": schedule.job_configuration_id,
         "partner": schedule.partner,
         "browser": schedule.browser,
+        "job_id": schedule.job_id,
+        **terms,
     }
