@@ -15,15 +15,20 @@ _OUT_OF_DATE = (
     "DELETE FROM idempotency_keys WHERE created_at < now() - interval '1 day'",
     "DELETE FROM replicas WHERE renewed_at < now() - interval '1 hour'",
 )
-_END_PAUSES = text("""
-    UPDATE job_configurations SET paused_reason = NULL, paused_by = NULL, paused_at = NULL, paused_until = NULL,
-        updated_at = now()
-    WHERE paused_until <= now() RETURNING id, enabled
-""")
-_MAY_RUN = text("""
-    SELECT s.id FROM schedules s JOIN partners p ON p.code = s.partner JOIN browsers b ON b.name = s.browser
-    WHERE s.job_configuration_id = :id AND p.active AND b.enabled ORDER BY s.id
-""")
+# The definitions whose pause is over, and which of their schedules may then run.
+_END_PAUSES = tuple(
+    text(f"""
+        WITH ended AS (
+            UPDATE {table} SET paused_reason = NULL, paused_by = NULL, paused_at = NULL, paused_until = NULL,
+                updated_at = now()
+            WHERE paused_until <= now() RETURNING id, enabled
+        )
+        SELECT s.id FROM ended JOIN schedules s ON s.{owner} = ended.id
+        LEFT JOIN partners p ON p.code = s.partner LEFT JOIN browsers b ON b.name = s.browser
+        WHERE ended.enabled AND p.active IS NOT FALSE AND b.enabled IS NOT FALSE
+    """)
+    for table, owner in (("job_configurations", "job_configuration_id"), ("jobs", "job_id"))
+)
 
 
 async def make_partitions_ahead(engine: AsyncEngine) -> None:
@@ -55,13 +60,10 @@ async def end_pauses(engine: AsyncEngine) -> None:
     """Resume what was paused until a moment that has passed: the next due moment counts from now."""
     async with AsyncSession(engine) as session, session.begin():
         now = (await session.execute(text("SELECT now()"))).scalar_one()
-        for configuration in (await session.execute(_END_PAUSES)).all():
-            if not configuration.enabled:
-                continue
-            ids = list((await session.execute(_MAY_RUN, {"id": configuration.id})).scalars())
-            schedules = select(Schedule).where(Schedule.id.in_(ids)).order_by(Schedule.id).with_for_update()
-            for schedule in (await session.execute(schedules)).scalars():
-                schedule.next_due = schedule.timing().due_after(now)
+        ids = [row.id for statement in _END_PAUSES for row in await session.execute(statement)]
+        schedules = select(Schedule).where(Schedule.id.in_(ids)).order_by(Schedule.id).with_for_update()
+        for schedule in await session.scalars(schedules):
+            schedule.next_due = schedule.timing().due_after(now)
 
 
 async def remove_out_of_date(engine: AsyncEngine) -> None:

@@ -10,9 +10,10 @@ import pytest
 import pytest_asyncio
 
 from services.embedded.process import free_port
-from services.scheduler.agenda import Agenda
+from services.scheduler.agenda import Agenda, Entry
 from services.scheduler.dedupe import Dedupe
 from services.scheduler.dispatcher import Dispatcher
+from services.scheduler.overlap import settle_overlap
 from services.scheduler.planner import Planner
 from tests.scheduler.world import AllShards, Wire, World
 
@@ -116,3 +117,47 @@ async def test_one_that_overlaps_waits_for_its_turn(world: World, dispatch: Disp
     assert (await world.the_job(waits)).state == "planned"
     await world.execute("DELETE FROM scheduled_jobs WHERE id = :id", id=first)
     await dispatch.run_until_state(waits, "dispatched")
+
+
+async def test_what_is_caught_up_runs_in_turn_and_none_is_skipped(world: World, dispatch: Dispatch) -> None:
+    schedule = await world.schedule(world.in_seconds(-200), catch_up="all")
+    waiting = await world.job(due_in=-0.5)
+    await dispatch.run_until_state(waiting, "dispatched")
+    first, *others = await world.execute(
+        "SELECT * FROM scheduled_jobs WHERE schedule_id = :id ORDER BY due_at", id=schedule
+    )
+    for job in (first, *others):
+        await dispatch.run_until_state(job.id, "dispatched")
+        states = [row.state for row in await world.jobs() if row.schedule_id == schedule]
+        assert states.count("dispatched") == 1
+        await world.execute("DELETE FROM scheduled_jobs WHERE id = :id", id=job.id)
+    assert len(others) >= 2
+    assert await world.results() == []
+
+
+@pytest.mark.parametrize(("state", "skipped"), [("planned", False), ("dispatched", False), ("running", True)])
+async def test_a_backfill_is_in_the_way_only_while_it_runs(
+    world: World, dispatch: Dispatch, state: str, skipped: bool
+) -> None:
+    schedule = uuid4()
+    held = {"token": uuid4(), "lease_until": world.in_seconds(60)} if state == "running" else {}
+    await world.job(schedule, -900, origin="backfill", state=state, priority=2, overlap="in_turn", **held)
+    due = await world.job(schedule, -0.5)
+    last = await world.job(due_in=-0.4)
+    await dispatch.run_until_state(last, "dispatched")
+    assert (due in {sent.scheduled_job_id for sent in dispatch.wire.published}) is not skipped
+    assert [row.outcome_code for row in await world.results()] == ["skipped_overlap"] * skipped
+
+
+async def test_an_owner_that_read_before_does_not_hold_back_what_another_published(
+    world: World, dispatch: Dispatch
+) -> None:
+    schedule = uuid4()
+    await world.job(schedule, -60, state="running", attempt=1, token=uuid4(), lease_until=world.in_seconds(60))
+    waits = await world.job(schedule, -1, overlap="queue_one")
+    stale = Entry((await world.the_job(waits)).run_after, waits, 1, 0, 0, "http", overlapping=True)
+    assert await settle_overlap(world.engine, stale, Counter())
+    held = (await world.the_job(waits)).run_after
+    assert held > stale.run_after
+    assert await settle_overlap(world.engine, stale, Counter())
+    assert (await world.the_job(waits)).run_after == held

@@ -1,5 +1,7 @@
 """What must be there ahead, and pauses that end by themselves."""
 
+from uuid import uuid4
+
 from services.scheduler.housekeeping import end_pauses, make_partitions_ahead
 from tests.scheduler.world import World
 
@@ -27,3 +29,25 @@ async def test_a_pause_that_is_not_over_stays(world: World) -> None:
     await world.execute(_PAUSE, until=world.in_seconds(60))
     await end_pauses(world.engine)
     assert (await world.one("SELECT next_due = 'infinity' FROM schedules"))[0]
+
+
+async def test_the_pause_of_a_job_ends_too_but_what_is_disabled_stays_still(world: World) -> None:
+    insert = (
+        "INSERT INTO jobs (id, name, schedule, callback_url, http_method, success, max_redirects, timeout_seconds,"
+        " enabled, paused_reason, paused_at, paused_until, retry, overlap, catch_up, start_deadline_seconds,"
+        " jitter_seconds, failing_after, working_after, priority)"
+        " VALUES (:id, 'Job', '{}', 'https://example.com/', 'post', '{}', 0, 30, :enabled, 'x', now(), :until, '{}',"
+        " 'skip', 'latest', 60, 0, 2, 1, 'normal')"
+    )
+    schedules = {}
+    for enabled in (True, False):
+        job, schedules[enabled] = uuid4(), await world.schedule(None)
+        await world.execute(insert, id=job, enabled=enabled, until=world.in_seconds(-1))
+        await world.execute("UPDATE schedules SET job_id = :job WHERE id = :id", job=job, id=schedules[enabled])
+    await end_pauses(world.engine)
+    due = "SELECT next_due < 'infinity' AS due FROM schedules WHERE id = :id"
+    assert {enabled: (await world.one(due, id=id_)).due for enabled, id_ in schedules.items()} == {
+        True: True,
+        False: False,
+    }
+    assert await world.execute("SELECT 1 FROM jobs WHERE paused_at IS NOT NULL") == []
