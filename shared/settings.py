@@ -7,6 +7,8 @@ from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.domain.address_guard import AddressGuard
+
 
 class Settings(BaseSettings):
     """Read from `PARAKEET_...`. Required values have no default."""
@@ -39,7 +41,7 @@ class SecretSettings(BaseSettings):
     @field_validator("secret_keys", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(key.strip() for key in value.split(",") if key.strip()) if isinstance(value, str) else value
+        return _items(value)
 
     def keys(self) -> list[str]:
         """The Fernet keys in order. Raises ValueError when there is none, or one is not a Fernet key."""
@@ -54,3 +56,27 @@ class SecretSettings(BaseSettings):
             except ValueError:
                 raise ValueError(f"secret key {number} is not a Fernet key (32 bytes, URL-safe base64)") from None
         return found
+
+
+class CallbackSettings(BaseSettings):
+    """Where callbacks may be sent although the address is not a public one; the form of each item: `AddressGuard`."""
+
+    model_config = SettingsConfigDict(env_prefix="PARAKEET_", extra="ignore", frozen=True)
+
+    callback_allow: Annotated[tuple[str, ...], NoDecode] = ()
+
+    @field_validator("callback_allow", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return _items(value)
+
+    @field_validator("callback_allow")
+    @classmethod
+    def _understood(cls, items: tuple[str, ...]) -> tuple[str, ...]:
+        AddressGuard(items)
+        return items
+
+
+def _items(value: object) -> object:
+    """What is separated by commas, in order."""
+    return tuple(item.strip() for item in value.split(",") if item.strip()) if isinstance(value, str) else value

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from services.api.settings import ApiSettings
+from shared.domain.address_guard import AddressGuard
 from shared.evidence_store import EvidenceStore
 from shared.secret_box import SecretBox
 
@@ -19,6 +20,7 @@ class Resources:
     sessions: async_sessionmaker[AsyncSession]
     secret_box: SecretBox
     evidence: EvidenceStore
+    address_guard: AddressGuard
 
 
 def resources(request: Request) -> Resources:

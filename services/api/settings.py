@@ -3,11 +3,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.settings import SecretSettings, Settings
+from shared.settings import CallbackSettings, SecretSettings, Settings
 
 
-class ApiSettings(Settings, SecretSettings):
-    """What the API needs besides the database and the secret keys."""
+class ApiSettings(Settings, SecretSettings, CallbackSettings):
+    """What the API needs besides the database, the secret keys and where callbacks may be sent."""
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
