@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable
 from typing import Protocol
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote_plus
 
 MASK = "***"
 
@@ -33,10 +33,14 @@ class LogIn(Protocol):
 
 
 class Mask:
-    """Replaces the secrets of one attempt by ***, in the clear and as URLs, HTML and JSON spell them."""
+    """Replaces the secrets of one attempt by ***, in the clear and as URLs, HTML and JSON spell them.
+
+    `longest` is the length of the longest spelling, in characters.
+    """
 
     def __init__(self, secrets: Iterable[str]) -> None:
         spellings = sorted({form for secret in secrets if secret for form in _spellings(secret)}, key=len, reverse=True)
+        self.longest = len(spellings[0]) if spellings else 0
         self._secrets = re.compile("|".join(re.escape(form) for form in spellings)) if spellings else None
 
     @classmethod
@@ -57,6 +61,11 @@ class Mask:
         for field in (_PASSWORD_FIELD, _NAMED_FIELD):
             page_source = field.sub(lambda match: _FIELD_VALUE.sub(rf'\1"{MASK}"', match.group()), page_source)
         return self.text(page_source)
+
+
+def secrets_in_query(url: str) -> list[str]:
+    """The values of parameters that are secret by their names, in the clear."""
+    return [unquote_plus(match.group().partition("=")[2]) for match in _IN_QUERY.finditer(url)]
 
 
 def _spellings(secret: str) -> set[str]:
