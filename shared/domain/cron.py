@@ -30,6 +30,8 @@ _MACROS = {
     "@hourly": "0 * * * *",
 }
 _FIELDS = re.compile(r"^[0-9A-Za-z*/,\-#?]+( [0-9A-Za-z*/,\-#?]+){4}$")
+# The engine takes `9-9` for the whole field.
+_RANGE_OF_ONE = re.compile(r"(^|[ ,])(\w+)-\2(/\d+)?(?=[ ,]|$)", re.IGNORECASE)
 _RANDOM_FORM = re.compile(r"(^|[ ,])[RHrh]([/(,\- ]|$)")
 _ANY_LEAP_YEAR = datetime(2024, 1, 1)  # noqa: DTZ001 - wall-clock time has no zone here
 _MICROSECOND = timedelta(microseconds=1)
@@ -78,8 +80,9 @@ class Cron:
         return offset
 
     def _fixed_after(self, moment: datetime) -> CronMoment:
-        # The walk starts a day early: a wall-clock time before this one may map to a later instant across a change.
-        for naive in self._walk(self._local(moment) - timedelta(hours=25)):
+        # A later wall-clock time never maps to an earlier instant, and what the clock shows now was first shown by now:
+        # so nothing up to the present wall-clock time can still come.
+        for naive in self._walk(self._local(moment)):
             mapped = self._map_fixed(naive)
             if mapped.due_at > moment:
                 return mapped
@@ -153,6 +156,7 @@ def parse_cron(expression: str, timezone: str = "UTC") -> Cron:
         croniter(text)
     except (ValueError, KeyError) as error:
         raise InvalidCron(str(error)) from None
+    text = _RANGE_OF_ONE.sub(r"\1\2", text)
     minute, hour, *_ = text.split(" ")
     cron = Cron(text, zone, follows_elapsed_time=minute.startswith("*") or hour.startswith("*"))
     next(cron._walk(_ANY_LEAP_YEAR))
