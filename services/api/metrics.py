@@ -5,13 +5,15 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.infrastructure.queries import read_alive, read_overdue, read_queues
+from services.api.status.job_queries import read_job_totals
 from shared.domain.outcome import CATALOGUE
+from shared.domain.state import State
 
 API_PREFIX = "/api/v1"
 _OUTCOMES = text("""
@@ -19,6 +21,9 @@ _OUTCOMES = text("""
     WHERE recorded_at > now() - interval '1 hour' GROUP BY 1
 """)
 _STATES = text('SELECT partner, browser, "check", state FROM check_states ORDER BY 1, 2, 3')
+_DEAD_LETTERS = text("""
+    SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL AND EXISTS (SELECT FROM jobs WHERE id = job_id)
+""")
 
 
 class Metrics:
@@ -104,7 +109,16 @@ async def _read_ledger(session: AsyncSession) -> list[Metric]:
     )
     for row in await session.execute(_STATES):
         states.add_metric([*row], 1)
-    return [outcomes, states, *await _read_ourselves(session)]
+    return [outcomes, states, *await _read_jobs(session), *await _read_ourselves(session)]
+
+
+async def _read_jobs(session: AsyncSession) -> list[Metric]:
+    totals = await read_job_totals(session)
+    jobs = GaugeMetricFamily("parakeet_job_state", "Jobs that are in a state", labels=["state"])
+    for state in State:
+        jobs.add_metric([state], getattr(totals, state))
+    unsettled = (await session.execute(_DEAD_LETTERS)).scalar_one()
+    return [jobs, GaugeMetricFamily("parakeet_dead_letters", "Dead letters that were never replayed", value=unsettled)]
 
 
 async def _read_ourselves(session: AsyncSession) -> list[Metric]:
@@ -118,6 +132,14 @@ async def _read_ourselves(session: AsyncSession) -> list[Metric]:
     for replica in alive:
         if replica.kind == "scheduler" and replica.report.get("lateness_p99_ms") is not None:
             lateness.add_metric([str(replica.id)], float(replica.report["lateness_p99_ms"]) / 1000)
+    not_run = CounterMetricFamily(
+        "parakeet_moments_not_run",
+        "Due moments that were not run, as counted by each process",
+        labels=["code", "replica"],
+    )
+    for replica in alive:
+        for code, count in (replica.report.get("not_run") or {}).items():
+            not_run.add_metric([code, str(replica.id)], float(count))
     overdue = await read_overdue(session)
     count = GaugeMetricFamily("parakeet_scheduled_jobs_overdue", "Due and not dispatched", value=overdue.count)
     oldest = GaugeMetricFamily(
@@ -126,4 +148,4 @@ async def _read_ourselves(session: AsyncSession) -> list[Metric]:
     depths = GaugeMetricFamily("parakeet_queue_depth", "Dispatched, not claimed", labels=["lane", "priority"])
     for queue in await read_queues(session):
         depths.add_metric([queue.lane, queue.priority], queue.depth)
-    return [replicas, lateness, count, oldest, depths]
+    return [replicas, lateness, not_run, count, oldest, depths]

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from services.api.settings import ApiSettings
 from tests.api.conftest import Service, Starter, make_due, schedules
+from tests.api.job_records import add_job
 from tests.api.records import record
 from tests.api.test_status import ago, replica
 
@@ -129,22 +130,49 @@ async def test_replicas_lateness_queues_and_failures_are_read_from_the_ledger(
 ) -> None:
     await replica(service, "scheduler", report='{"lateness_p99_ms": 4.5, "dispatched_per_second": 2.0}')
     await replica(service, "scheduler", report='{"lateness_p99_ms": 9.5, "dispatched_per_second": 1.5}')
-    await replica(service, "runner", report='{"slots": 8, "busy": 3}')
+    await replica(service, "runner", report='{"slots": 8, "busy": 3, "lanes": {"http": {"slots": 4, "busy": 1}}}')
+    await replica(service, "runner", report='{"lanes": {"http": {"slots": 2, "busy": 2}, "browser.chromium": {}}}')
     await replica(service, "runner", seconds_ago=10, report='{"slots": 100, "busy": 100}')
     [schedule] = await schedules(service)
     await make_due(service, schedule["id"], -5, "dispatched")
     await make_due(service, schedule["id"], -4)
     await record(service, ago(1), "node_lost")
     await record(service, ago(2), "credentials_rejected")
+    for minute, code in enumerate(("missed", "skipped_overlap", "missed"), 3):
+        await record(service, ago(minute), code)
     view = (await api.get("/infrastructure")).json()
-    assert [item["kind"] for item in view["replicas"]] == ["runner", "scheduler", "scheduler"]
+    assert [item["kind"] for item in view["replicas"]] == ["runner", "runner", "scheduler", "scheduler"]
     assert view["schedulers"]["lateness_p99_seconds"] == 0.0095
     assert (view["schedulers"]["alive"], view["schedulers"]["dispatched_per_second"]) == (2, 3.5)
     assert view["schedulers"]["overdue"] == 1
     assert view["schedulers"]["oldest_overdue_seconds"] >= 4
-    assert view["runners"] == {"alive": 1, "slots": 8, "busy": 3}
+    assert view["runners"] == {
+        "alive": 2,
+        "slots": 8,
+        "busy": 3,
+        "lanes": [
+            {"lane": "browser.chromium", "slots": 0, "busy": 0},
+            {"lane": "http", "slots": 6, "busy": 3},
+        ],
+    }
     assert view["queues"] == [
         {"lane": "browser.chromium", "priority": "high", "depth": 0},
         {"lane": "browser.chromium", "priority": "normal", "depth": 1},
+        {"lane": "browser.chromium", "priority": "low", "depth": 0},
     ]
     assert view["failures_last_hour"] == {"total": 1, "by_code": [{"code": "node_lost", "count": 1}]}
+    assert view["not_run_last_hour"] == {
+        "total": 3,
+        "by_code": [{"code": "missed", "count": 2}, {"code": "skipped_overlap", "count": 1}],
+    }
+    summary = (await api.get("/status")).json()["infrastructure"]
+    assert (summary["failures_last_hour"], summary["not_run_last_hour"]) == (1, 3)
+
+
+async def test_the_lane_of_callbacks_is_there_before_anything_waits_in_it(
+    api: httpx.AsyncClient, service: Service
+) -> None:
+    await add_job(service)
+    assert (await api.get("/infrastructure")).json()["queues"] == [
+        {"lane": "http", "priority": priority, "depth": 0} for priority in ("high", "normal", "low")
+    ]

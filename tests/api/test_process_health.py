@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.api.settings import ApiSettings
 from tests.api.conftest import Service, Starter, fields, problem
+from tests.api.job_records import add_dead_letter, add_job, set_job_state
 from tests.api.records import record
 from tests.api.test_status import ago, replica, set_state
 
@@ -36,6 +37,14 @@ async def test_it_names_what_does_not_answer(settings: ApiSettings, start: Start
         assert "hunter2" not in answer.text
 
 
+def samples(text: str) -> dict[tuple[object, ...], float]:
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
 async def test_the_metrics_can_be_read(api: httpx.AsyncClient, configuration: dict[str, Any], service: Service) -> None:
     await set_state(service, "failing")
     await record(service, ago(1), "credentials_rejected")
@@ -44,11 +53,7 @@ async def test_the_metrics_can_be_read(api: httpx.AsyncClient, configuration: di
     await api.get("http://localhost/no/such/path")
     answer = await api.get("http://localhost/metrics")
     assert answer.status_code == 200
-    found = {
-        (sample.name, *sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(answer.text)
-        for sample in family.samples
-    }
+    found = samples(answer.text)
     outcome = (("class", "partner_failure"), ("code", "credentials_rejected"))
     assert found[("parakeet_job_results_last_hour", *outcome)] == 1
     state = (("browser", "chromium"), ("check", "login"), ("partner", "acme"), ("state", "failing"))
@@ -60,3 +65,20 @@ async def test_the_metrics_can_be_read(api: httpx.AsyncClient, configuration: di
     assert found[("parakeet_api_requests_total", *read)] == 1
     unknown = (("method", "GET"), ("route", "unknown"), ("status", "404"))
     assert found[("parakeet_api_requests_total", *unknown)] == 1
+
+
+async def test_jobs_and_what_was_not_run_are_counted(api: httpx.AsyncClient, service: Service) -> None:
+    job = await add_job(service)
+    await add_job(service, "Never ran")
+    await set_job_state(service, job, "failing")
+    settled = await add_dead_letter(service, job, ago(2))
+    await add_dead_letter(service, job, ago(1))
+    (await api.post(f"/dead-letters/{settled}/replay")).raise_for_status()
+    await replica(service, "scheduler", report='{"not_run": {"missed": 3, "skipped_overlap": 0}}')
+    await replica(service, "scheduler", report='{"lateness_p99_ms": 1.0}')
+    found = samples((await api.get("http://localhost/metrics")).text)
+    states = {state: found[("parakeet_job_state", ("state", state))] for state in ("working", "failing", "unknown")}
+    assert states == {"working": 0, "failing": 1, "unknown": 1}
+    assert found[("parakeet_dead_letters",)] == 1
+    not_run = {name[1]: value for name, value in found.items() if name[0] == "parakeet_moments_not_run_total"}
+    assert not_run == {("code", "missed"): 3, ("code", "skipped_overlap"): 0}

@@ -10,6 +10,7 @@ from sqlalchemy import event
 
 from services.api.status.queries import read_status
 from tests.api.conftest import ACME, EVERY_QUARTER, Service, make_due, schedules
+from tests.api.job_records import add_job, record_callback, set_job_state
 from tests.api.records import record
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -173,4 +174,69 @@ async def test_the_number_of_queries_does_not_grow_with_the_partners(
     async with service.resources.sessions() as session:
         view = await read_status(session)
     assert sum(len(check.recent) for partner in view.partners for check in partner.checks) == partners
-    assert len(statements) <= 6
+    assert len(statements) <= 8
+
+
+async def test_a_job_is_shown_with_its_state_and_results(api: httpx.AsyncClient, service: Service) -> None:
+    job = await add_job(service)
+    for minute in range(35, 1, -1):
+        await record_callback(service, job, ago(minute))
+    failed = await record_callback(service, job, ago(1), "callback_rejected")
+    await set_job_state(service, job, "failing", result=failed, code="callback_rejected", failures=2)
+    jobs = (await api.get("/status")).json()["jobs"]
+    assert jobs["totals"] == {"jobs": 1, "working": 0, "degraded": 0, "failing": 1, "unknown": 0, "paused": 0}
+    [item] = jobs["items"]
+    since, next_due, recent = item.pop("since"), item.pop("next_due"), item.pop("recent")
+    assert since.endswith("Z")
+    assert next_due.endswith("Z")
+    assert len(recent) == 30
+    assert (recent[0]["id"], recent[0]["class"]) == (str(failed), "partner_failure")
+    assert item == {
+        "id": str(job),
+        "name": "Nightly export",
+        "state": "failing",
+        "failures_in_a_row": 2,
+        "last_result": {
+            "id": str(failed),
+            "outcome": {"code": "callback_rejected", "class": "partner_failure", "success": False, "message": "m"},
+            "duration_seconds": 0.2,
+        },
+        "timing": {"cron": "0 * * * *", "timezone": "UTC", "interval_seconds": None, "fixed_delay": False},
+        "paused": None,
+    }
+
+
+async def test_a_job_that_never_ran_is_unknown_and_a_pause_is_shown(api: httpx.AsyncClient, service: Service) -> None:
+    await add_job(service, paused_at=NOW, paused_reason="holiday", paused_until=NOW + timedelta(days=1))
+    jobs = (await api.get("/status")).json()["jobs"]
+    [item] = jobs["items"]
+    until = (NOW + timedelta(days=1)).isoformat().replace("+00:00", "Z")
+    assert (item["state"], item["last_result"], item["next_due"]) == ("unknown", None, None)
+    assert item["paused"] == {"reason": "holiday", "until": until}
+    assert (jobs["totals"]["unknown"], jobs["totals"]["paused"]) == (1, 1)
+
+
+async def test_jobs_that_do_not_work_come_first_and_then_the_newest(api: httpx.AsyncClient, service: Service) -> None:
+    for name, state in (("a", "degraded"), ("b", "failing"), ("c", "working"), ("d", None), ("e", "unknown")):
+        job = await add_job(service, name)
+        if state is not None:
+            await set_job_state(service, job, state)
+    await service.execute(
+        """
+        WITH made AS (
+            INSERT INTO jobs (id, name, schedule, callback_url, http_method, success, max_redirects, timeout_seconds,
+                retry, overlap, catch_up, start_deadline_seconds, jitter_seconds, failing_after, working_after,
+                priority, created_at)
+            SELECT gen_random_uuid(), 'old', jobs.schedule, callback_url, http_method, success, max_redirects,
+                timeout_seconds, retry, overlap, catch_up, start_deadline_seconds, jitter_seconds, failing_after,
+                working_after, priority, now() - interval '1 day'
+            FROM jobs, generate_series(1, 200) WHERE name = 'c' RETURNING id
+        )
+        INSERT INTO schedules (id, kind, shard, next_due, interval_seconds, timezone, jitter_seconds, overlap, catch_up,
+            start_deadline_seconds, priority, lane, job_id)
+        SELECT id, 'callback', 0, now(), 60, 'UTC', 0, 'skip', 'latest', 60, 1, 'http', id FROM made
+        """
+    )
+    jobs = (await api.get("/status")).json()["jobs"]
+    assert [item["name"] for item in jobs["items"]][:6] == ["b", "a", "e", "d", "c", "old"]
+    assert (len(jobs["items"]), jobs["totals"]["jobs"]) == (200, 205)

@@ -1,5 +1,6 @@
 """What we ourselves are doing: from the ledger, and from the Grid."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import select, text
@@ -7,18 +8,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.infrastructure.grid import read_grid
 from services.api.infrastructure.schemas import (
-    FailureCount,
-    InfrastructureFailures,
     InfrastructureView,
+    LaneSlots,
+    OutcomeCount,
+    OutcomeCounts,
     QueueDepth,
     ReplicaView,
     Runners,
     Schedulers,
 )
 from services.api.settings import ApiSettings
+from shared.domain.outcome import OutcomeClass
 from shared.models import Replica
 
-PRIORITIES = ("high", "normal")
+PRIORITIES = ("high", "normal", "low")
 
 _OVERDUE = text("""
     SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(run_after)), 0)::float
@@ -27,16 +30,24 @@ _OVERDUE = text("""
 _DISPATCHED = text("""
     SELECT lanes.lane, priorities.priority, count(jobs.id) AS depth
     FROM (SELECT DISTINCT lane FROM schedules UNION SELECT lane FROM scheduled_jobs WHERE state = 'dispatched') lanes
-    CROSS JOIN (VALUES (0), (1)) AS priorities(priority)
+    CROSS JOIN (VALUES (0), (1), (2)) AS priorities(priority)
     LEFT JOIN scheduled_jobs jobs
            ON jobs.state = 'dispatched' AND (jobs.lane, jobs.priority) = (lanes.lane, priorities.priority)
     GROUP BY 1, 2 ORDER BY 1, 2
 """)
-_FAILURES = text("""
-    SELECT outcome_code, count(*) FROM job_results
-    WHERE recorded_at > now() - interval '1 hour' AND outcome_class = 'infrastructure_failure'
-    GROUP BY 1 ORDER BY 2 DESC, 1
+_LAST_HOUR = text("""
+    SELECT outcome_class, outcome_code, count(*) FROM job_results
+    WHERE recorded_at > now() - interval '1 hour' AND outcome_class IN ('infrastructure_failure', 'not_run')
+    GROUP BY 1, 2 ORDER BY 3 DESC, 2
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class LastHour:
+    """Results of the last hour that say nothing about a partner or a job."""
+
+    failures: OutcomeCounts
+    not_run: OutcomeCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,7 @@ async def read_infrastructure(session: AsyncSession, settings: ApiSettings) -> I
     # The Grid first, so that no database connection is held while it is slow to answer.
     grid = await read_grid(settings.webdriver_url)
     alive = await read_alive(session)
+    last_hour = await read_last_hour(session)
     return InfrastructureView(
         as_of=(await session.execute(text("SELECT now()"))).scalar_one(),
         grid=grid,
@@ -59,7 +71,8 @@ async def read_infrastructure(session: AsyncSession, settings: ApiSettings) -> I
         replicas=[ReplicaView.model_validate(replica) for replica in alive],
         schedulers=_schedulers(alive, await read_overdue(session)),
         runners=_runners(alive),
-        failures_last_hour=await read_failures(session),
+        failures_last_hour=last_hour.failures,
+        not_run_last_hour=last_hour.not_run,
     )
 
 
@@ -79,9 +92,14 @@ async def read_queues(session: AsyncSession) -> list[QueueDepth]:
     return [QueueDepth(lane=lane, priority=PRIORITIES[priority], depth=depth) for lane, priority, depth in rows]
 
 
-async def read_failures(session: AsyncSession) -> InfrastructureFailures:
-    by_code = [FailureCount(code=code, count=count) for code, count in await session.execute(_FAILURES)]
-    return InfrastructureFailures(total=sum(entry.count for entry in by_code), by_code=by_code)
+async def read_last_hour(session: AsyncSession) -> LastHour:
+    found: dict[str, list[OutcomeCount]] = {OutcomeClass.INFRASTRUCTURE_FAILURE: [], OutcomeClass.NOT_RUN: []}
+    for outcome_class, code, count in await session.execute(_LAST_HOUR):
+        found[outcome_class].append(OutcomeCount(code=code, count=count))
+    failures, not_run = (
+        OutcomeCounts(total=sum(entry.count for entry in entries), by_code=entries) for entries in found.values()
+    )
+    return LastHour(failures, not_run)
 
 
 def _schedulers(alive: list[Replica], overdue: Overdue) -> Schedulers:
@@ -101,8 +119,14 @@ def _schedulers(alive: list[Replica], overdue: Overdue) -> Schedulers:
 
 def _runners(alive: list[Replica]) -> Runners:
     reports = [replica.report for replica in alive if replica.kind == "runner"]
+    slots, busy = Counter[str](), Counter[str]()
+    for report in reports:
+        for lane, told in (report.get("lanes") or {}).items():
+            slots[lane] += int(told.get("slots") or 0)
+            busy[lane] += int(told.get("busy") or 0)
     return Runners(
         alive=len(reports),
         slots=sum(int(report.get("slots") or 0) for report in reports),
         busy=sum(int(report.get("busy") or 0) for report in reports),
+        lanes=[LaneSlots(lane=lane, slots=slots[lane], busy=busy[lane]) for lane in sorted(slots)],
     )

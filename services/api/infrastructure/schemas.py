@@ -31,8 +31,8 @@ class GridView(View):
 class QueueDepth(View):
     """Scheduled jobs that are dispatched and not yet claimed by a runner."""
 
-    lane: str
-    priority: str = Field(description="`high` or `normal`.")
+    lane: str = Field(description="`http` for callbacks, `browser.…` for checks.")
+    priority: str = Field(description="`high` (run now), `normal` or `low` (backfill).")
     depth: int
 
 
@@ -53,20 +53,31 @@ class Schedulers(View):
     oldest_overdue_seconds: float = Field(description="By how much the oldest of them is late; 0 when there is none.")
 
 
-class Runners(View):
-    alive: int
+class LaneSlots(View):
+    """What the runners together can do at once in one lane."""
+
+    lane: str
     slots: int
     busy: int
 
 
-class FailureCount(View):
+class Runners(View):
+    alive: int
+    slots: int
+    busy: int
+    lanes: list[LaneSlots]
+
+
+class OutcomeCount(View):
     code: str
     count: int
 
 
-class InfrastructureFailures(View):
+class OutcomeCounts(View):
+    """How many results of one class there were, the most frequent code first."""
+
     total: int
-    by_code: list[FailureCount]
+    by_code: list[OutcomeCount]
 
 
 class InfrastructureView(View):
@@ -76,4 +87,5 @@ class InfrastructureView(View):
     replicas: list[ReplicaView]
     schedulers: Schedulers
     runners: Runners
-    failures_last_hour: InfrastructureFailures
+    failures_last_hour: OutcomeCounts = Field(description="Results that are infrastructure failures.")
+    not_run_last_hour: OutcomeCounts = Field(description="Due moments that were not run: missed, skipped, cancelled.")

@@ -22,16 +22,21 @@ GRID_SECONDS = 5.0
 RETRY_MILLISECONDS = 2000
 CHANGED, STALE = "changed", "stale"
 
+# Of jobs only what stays few: each of their moments ends in a result, which changes it anyway.
 _FINGERPRINT = text("""
     SELECT concat_ws('|',
         (SELECT max(recorded_at) FROM job_results),
         (SELECT md5(string_agg(concat_ws(',', partner, browser, "check", state, since), ';'
                 ORDER BY partner, browser, "check")) FROM check_states),
-        (SELECT md5(string_agg(concat_ws(',', id, next_due), ';' ORDER BY id)) FROM schedules),
+        (SELECT md5(string_agg(concat_ws(',', id, next_due), ';' ORDER BY id)) FROM schedules
+           WHERE job_id IS NULL),
         (SELECT md5(string_agg(concat_ws(',', id, checks, paused_at, paused_reason, paused_until), ';' ORDER BY id))
            FROM job_configurations),
         (SELECT md5(string_agg(concat_ws(',', code, name, active, inactive_reason, tags), ';' ORDER BY code))
            FROM partners),
+        (SELECT concat_ws(',', count(*), max(updated_at)) FROM jobs),
+        (SELECT md5(string_agg(concat_ws(',', job_id, state, since), ';' ORDER BY job_id)) FROM job_states
+           WHERE state <> 'working'),
         (SELECT string_agg(concat_ws(',', kind, alive), ';' ORDER BY kind) FROM (
             SELECT kind, count(*) AS alive FROM replicas WHERE renewed_at > clock_timestamp() - interval '3 seconds'
             GROUP BY kind) AS replicas),

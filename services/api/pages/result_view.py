@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.job_results.queries import read_result
 from services.api.job_results.schemas import AttemptView, CheckResult, EvidenceLink, ResultView, StepView
-from services.api.pages.words import CLASSES, check_words, headline
+from services.api.pages.callback_view import read_callback
+from services.api.pages.words import CLASSES, TARGETS_SIDE, check_words, headline, job_headline
+from shared.domain.outcome import OutcomeClass
 from shared.models import Attempt, JobResult, Partner
 
 PICTURES = ("image/png", "image/jpeg")
@@ -56,15 +58,24 @@ async def read_result_page(session: AsyncSession, result_id: UUID) -> dict[str, 
     name = await session.scalar(select(Partner.name).where(Partner.code == result.partner))
     partner = name or result.partner or "this job"
     attempts = [_story(attempt, sessions.get(attempt.number)) for attempt in result.attempts]
-    look, icon, whose = CLASSES[result.outcome.outcome_class]
+    callback = await read_callback(session, result)
+    looks = {kind.value: values for kind, values in CLASSES.items()}
+    if callback is not None:
+        said = job_headline(result.outcome, callback.job)
+        theirs = OutcomeClass.PARTNER_FAILURE
+        looks[theirs.value] = (*CLASSES[theirs][:2], TARGETS_SIDE)
+    else:
+        said = headline(result.outcome, _what(result), partner, result.browser or "no browser")
+    look, icon, whose = looks[result.outcome.outcome_class.value]
     return {
         "result": result,
         "partner": partner,
-        "headline": headline(result.outcome, _what(result), partner, result.browser or "no browser"),
+        "callback": callback,
+        "headline": said,
         "look": look,
         "icon_of_result": icon,
         "whose": whose,
-        "looks": {kind.value: values for kind, values in CLASSES.items()},
+        "looks": looks,
         "attempts": attempts[::-1],
         "previous": await _neighbour(session, result, newer=False),
         "next": await _neighbour(session, result, newer=True),
@@ -115,14 +126,17 @@ def waterfall(steps: list[StepView], seconds: float | None) -> list[StepBar]:
 
 
 async def _neighbour(session: AsyncSession, result: ResultView, *, newer: bool) -> UUID | None:
-    """The next or previous result of the same pairing."""
+    """The next or previous result of the same pairing or job."""
     mine, place = tuple_(JobResult.due_at, JobResult.id), (result.due_at, result.id)
     order = (JobResult.due_at, JobResult.id) if newer else (JobResult.due_at.desc(), JobResult.id.desc())
-    query = select(JobResult.id).where(
-        JobResult.partner == result.partner,
-        JobResult.browser == result.browser,
-        JobResult.job_configuration_id.is_not_distinct_from(result.job_configuration_id),
-        mine > place if newer else mine < place,
-    )
+    if result.job_id is not None:
+        same = [JobResult.job_id == result.job_id]
+    else:
+        same = [
+            JobResult.partner == result.partner,
+            JobResult.browser == result.browser,
+            JobResult.job_configuration_id.is_not_distinct_from(result.job_configuration_id),
+        ]
+    query = select(JobResult.id).where(*same, mine > place if newer else mine < place)
     found: UUID | None = await session.scalar(query.order_by(*order).limit(1))
     return found

@@ -16,6 +16,7 @@ from services.api.dependencies import Provided, Resources, Session
 from services.api.errors import DependencyUnavailable, NotFound
 from services.api.infrastructure.queries import read_infrastructure
 from services.api.pages import sign_in
+from services.api.pages.jobs_view import jobs_section
 from services.api.pages.live import Live
 from services.api.pages.page_route import PageRoute
 from services.api.pages.rendering import HEADERS, STATIC, page
@@ -80,7 +81,8 @@ async def _status(request: Request, session: Session, provided: Resources) -> di
     status = await read_status(session)
     infrastructure = await read_infrastructure(session, settings.model_copy(update={"webdriver_url": None}))
     infrastructure = infrastructure.model_copy(update={"grid": grid})
-    return {**status_page(status, infrastructure), "version": version, "signed_in": _signed_in(request)}
+    shown = {**status_page(status, infrastructure), "jobs": jobs_section(status.jobs)}
+    return {**shown, "version": version, "signed_in": _signed_in(request)}
 
 
 def _live(request: Request) -> Live:

@@ -15,6 +15,7 @@ LATE_WARN_SECONDS, LATE_BAD_SECONDS = 5, 30
 QUEUE_WARN_PER_SLOT = 5
 BARS, BAR_STEP, BAR_HEIGHT, LEAST_BAR = 30, 7, 28, 4
 STATES = {"working": "Working", "degraded": "Degraded", "failing": "Failing", "unknown": "Unknown"}
+THE_PARTNERS = CLASSES[OutcomeClass.PARTNER_FAILURE][2]
 LEVELS = {"ok": "OK", "warn": "Warning", "bad": "Problem"}
 
 
@@ -52,6 +53,7 @@ class Cell:
     paused_reason: str | None
     paused_until: datetime | None
     failures_in_a_row: int
+    whose: str = "the partner’s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,8 @@ def _cell(partner: str, check: CheckStatus) -> Cell:
         ours=last is not None and last.outcome.outcome_class is OutcomeClass.INFRASTRUCTURE_FAILURE,
         at=(last.executed_at or last.due_at) if last else None,
         took=duration(last.duration_seconds) if last else "",
-        bars=_bars(check.recent),
-        bars_summary=_summary(check.recent),
+        bars=bars(check.recent),
+        bars_summary=bars_summary(check.recent),
         next_due=check.next_due,
         paused=check.paused,
         paused_reason=check.paused_reason,
@@ -115,24 +117,29 @@ def _cell(partner: str, check: CheckStatus) -> Cell:
     )
 
 
-def _bars(recent: list[RecentResult]) -> list[Bar]:
+def bars(recent: list[RecentResult], their_side: str = THE_PARTNERS) -> list[Bar]:
     """Oldest on the left, newest at the right edge; the longest of them is as high as it gets."""
     longest = max((result.duration_seconds or 0 for result in recent), default=0) or 1
-    bars = []
+    drawn = []
     for place, result in enumerate(reversed(recent[:BARS]), BARS - min(len(recent), BARS)):
         share = (result.duration_seconds or 0) / longest
         height = round(LEAST_BAR + (BAR_HEIGHT - LEAST_BAR) * share, 1)
-        look, _, whose = CLASSES[result.outcome_class]
+        look, _, whose = _class(result, their_side)
         took = f", {duration(result.duration_seconds)}" if result.duration_seconds is not None else ""
         title = f"{exact(result.due_at)}: {code_words(result.code)}{took} ({whose})"
-        bars.append(Bar(place * BAR_STEP, BAR_HEIGHT - height, height, look, title))
-    return bars
+        drawn.append(Bar(place * BAR_STEP, BAR_HEIGHT - height, height, look, title))
+    return drawn
 
 
-def _summary(recent: list[RecentResult]) -> str:
-    counts = Counter(CLASSES[result.outcome_class][2].lower() for result in recent)
+def bars_summary(recent: list[RecentResult], their_side: str = THE_PARTNERS) -> str:
+    counts = Counter(_class(result, their_side)[2].lower() for result in recent)
     told = ", ".join(f"{count} {whose}" for whose, count in counts.most_common())
     return f"Last {len(recent)} results: {told}" if recent else "No results yet"
+
+
+def _class(result: RecentResult, their_side: str) -> tuple[str, str, str]:
+    look, icon, whose = CLASSES[result.outcome_class]
+    return look, icon, their_side if result.outcome_class is OutcomeClass.PARTNER_FAILURE else whose
 
 
 def read_signs(view: InfrastructureView) -> list[Sign]:

@@ -38,6 +38,8 @@ CLASSES = {
     OutcomeClass.INFRASTRUCTURE_FAILURE: ("ours", "ours", "Ours"),
     OutcomeClass.NOT_RUN: ("not-run", "not-run", "Not run"),
 }
+TARGETS_SIDE = "The target’s side"
+"""Of a callback: whoever was called is no partner."""
 
 
 def code_words(code: str) -> str:
@@ -79,11 +81,43 @@ def duration(seconds: float | None) -> str:
     return f"{int(seconds // MINUTE)} min {int(seconds % MINUTE)} s"
 
 
+def schedule_words(cron: str | None, timezone: str, interval_seconds: int | None, fixed_delay: bool) -> str:
+    """Such as `every 15 min` or `30 2 * * *, Europe/Berlin`."""
+    if cron is not None:
+        said = "every minute" if cron == "* * * * *" else cron
+        return said if timezone == "UTC" or cron == "* * * * *" else f"{said}, {timezone}"
+    assert interval_seconds is not None
+    unit, word = next(
+        (unit, word)
+        for unit, word in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s"))
+        if not interval_seconds % unit
+    )
+    return (
+        f"{interval_seconds // unit} {word} after each run"
+        if fixed_delay
+        else f"every {interval_seconds // unit} {word}"
+    )
+
+
+def job_headline(outcome: OutcomeView, job: str) -> str:
+    """The same of a callback: what happened to the job, and whose fault it is."""
+    what = _as_reason(outcome.code)
+    match outcome.outcome_class:
+        case OutcomeClass.PASSED:
+            return f"The job {job} works."
+        case OutcomeClass.DEGRADED:
+            return f"The job {job} works, but slowly."
+        case OutcomeClass.PARTNER_FAILURE:
+            return f"The target’s side: the job {job} failed, because {what}."
+        case OutcomeClass.INFRASTRUCTURE_FAILURE:
+            return f"Our infrastructure: the job {job} could not be run, because {what}."
+        case OutcomeClass.NOT_RUN:
+            return f"The job {job} was not run: {what}."
+
+
 def headline(outcome: OutcomeView, check: str, partner: str, browser: str) -> str:
     """What broke, where, and whose fault, in one sentence."""
-    what, place = CATALOGUE[outcome.code].description.rstrip("."), f"at {partner} in {browser}"
-    if not what.startswith(PROPER_NAMES):
-        what = what[0].lower() + what[1:]
+    what, place = _as_reason(outcome.code), f"at {partner} in {browser}"
     match outcome.outcome_class:
         case OutcomeClass.PASSED:
             return f"{check} {place} works."
@@ -95,3 +129,9 @@ def headline(outcome: OutcomeView, check: str, partner: str, browser: str) -> st
             return f"Our infrastructure: {check.lower()} {place} could not be checked, because {what}."
         case OutcomeClass.NOT_RUN:
             return f"{check} {place} was not run: {what}."
+
+
+def _as_reason(code: str) -> str:
+    """The catalogue's description within a sentence."""
+    what = CATALOGUE[code].description.rstrip(".")
+    return what if what.startswith(PROPER_NAMES) else what[0].lower() + what[1:]

@@ -8,7 +8,8 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.fields import outcome_view
-from services.api.infrastructure.queries import read_alive, read_failures, read_overdue
+from services.api.infrastructure.queries import read_alive, read_last_hour, read_overdue
+from services.api.status.job_queries import read_jobs
 from services.api.status.schemas import (
     CheckStatus,
     InfrastructureSummary,
@@ -76,11 +77,15 @@ _CHECKS = text("""
 
 
 async def read_status(session: AsyncSession) -> StatusView:
-    """Every partner, check and browser with its state; totals; whether it may be us."""
+    """Every partner, check and browser with its state; totals; jobs; whether it may be us."""
     partners = await _read_partners(session, None)
     as_of = (await session.execute(text("SELECT now()"))).scalar_one()
     return StatusView(
-        as_of=as_of, totals=_totals(partners), infrastructure=await _read_summary(session), partners=partners
+        as_of=as_of,
+        totals=_totals(partners),
+        infrastructure=await _read_summary(session),
+        partners=partners,
+        jobs=await read_jobs(session),
     )
 
 
@@ -135,12 +140,13 @@ def _totals(partners: list[PartnerStatus]) -> StatusTotals:
 async def _read_summary(session: AsyncSession) -> InfrastructureSummary:
     alive = Counter(replica.kind for replica in await read_alive(session))
     overdue = await read_overdue(session)
-    failures = await read_failures(session)
+    last_hour = await read_last_hour(session)
     late = overdue.oldest_seconds > OVERDUE_IS_FAILING_SECONDS
     return InfrastructureSummary(
         state="failing" if late or not alive["scheduler"] or not alive["runner"] else "working",
         schedulers_alive=alive["scheduler"],
         runners_alive=alive["runner"],
         overdue=overdue.count,
-        failures_last_hour=failures.total,
+        failures_last_hour=last_hour.failures.total,
+        not_run_last_hour=last_hour.not_run.total,
     )

@@ -6,9 +6,11 @@ from pydantic import Field
 from services.api.fields import ClassField, Moment, OutcomeView, View
 from shared.domain.state import State
 
+MAX_JOBS = 200
+
 
 class RecentResult(View):
-    """One bar of the small history of a check."""
+    """One bar of the small history of a check or a job."""
 
     id: UUID
     due_at: Moment
@@ -67,6 +69,61 @@ class StatusTotals(View):
     paused: int
 
 
+class TimingView(View):
+    """When a job is due: by a CRON expression in a zone, or every so many seconds."""
+
+    cron: str | None
+    timezone: str
+    interval_seconds: int | None
+    fixed_delay: bool = Field(description="True when the interval counts from the end of the run before.")
+
+
+class LastJobResult(View):
+    """The result that last counted for the state."""
+
+    id: UUID
+    outcome: OutcomeView
+    duration_seconds: float | None
+
+
+class JobPause(View):
+    reason: str | None
+    until: Moment | None = Field(description="Null: until somebody resumes it.")
+
+
+class JobStatus(View):
+    """The state of one job."""
+
+    id: UUID
+    name: str
+    state: State
+    since: Moment | None = Field(description="Since when it is in this state; null before the first judgement.")
+    failures_in_a_row: int
+    last_result: LastJobResult | None
+    timing: TimingView
+    next_due: Moment | None = Field(description="Null while paused or disabled.")
+    paused: JobPause | None = Field(description="Null while it is not paused.")
+    recent: list[RecentResult] = Field(description="The last 30 results, newest first.")
+
+
+class JobTotals(View):
+    """How many jobs there are, how many in each state, and how many of them are paused."""
+
+    jobs: int
+    working: int
+    degraded: int
+    failing: int
+    unknown: int
+    paused: int
+
+
+class JobsStatus(View):
+    totals: JobTotals
+    items: list[JobStatus] = Field(
+        description=f"At most {MAX_JOBS}: those that do not work first, then the newest. `GET /jobs` lists all."
+    )
+
+
 class InfrastructureSummary(View):
     """Whether it may be us. The whole picture is at `/infrastructure`."""
 
@@ -77,6 +134,7 @@ class InfrastructureSummary(View):
     runners_alive: int
     overdue: int = Field(description="Scheduled jobs that are due and not dispatched.")
     failures_last_hour: int = Field(description="Results of the last hour that are infrastructure failures.")
+    not_run_last_hour: int = Field(description="Due moments that were not run, recorded in the last hour.")
 
 
 class StatusView(View):
@@ -84,3 +142,4 @@ class StatusView(View):
     totals: StatusTotals
     infrastructure: InfrastructureSummary
     partners: list[PartnerStatus]
+    jobs: JobsStatus

@@ -6,15 +6,18 @@ from typing import Any
 import httpx
 import pytest
 
+from services.api.pages.words import schedule_words
 from tests.api.conftest import Service
+from tests.api.job_records import HOSTILE, add_job, record_callback, set_job_state
 from tests.api.pages.conftest import set_state
 from tests.api.records import record
 
 
-async def test_without_partners_it_tells_how_to_begin(reader: httpx.AsyncClient) -> None:
+async def test_without_partners_and_jobs_it_tells_how_to_begin(reader: httpx.AsyncClient) -> None:
     text = (await reader.get("/")).text
     assert "No partners yet" in text
-    assert text.count("curl -X POST") == 2
+    assert "No jobs yet" in text
+    assert text.count("curl -X POST") == 3
 
 
 @pytest.mark.parametrize("state", ["working", "degraded", "failing", "unknown"])
@@ -94,3 +97,55 @@ async def test_nothing_comes_from_elsewhere_and_nothing_is_inline(
         assert " style=" not in page.text
         assert "<script>" not in page.text
         assert 'src="http' not in page.text
+
+
+async def test_a_job_has_a_cell_with_its_schedule_and_last_outcome(reader: httpx.AsyncClient, service: Service) -> None:
+    job = await add_job(service)
+    result = await record_callback(service, job, datetime.now(UTC) - timedelta(minutes=3), "callback_rejected")
+    await set_job_state(service, job, "failing", result=result, code="callback_rejected", failures=2)
+    await add_job(service, "Paused", paused_at=datetime.now(UTC), paused_reason="Moving house")
+    text = (await reader.get("/fragments/status")).text
+    cell = text[text.index(f'id="cell-job-{job}"') :]
+    cell = cell[: cell.index("</a>")]
+    for said in ("Nightly export", "0 * * * *", "<strong>Failing</strong>", "Callback rejected", "2 in a row"):
+        assert said in cell
+    assert f'href="/results/{result}"' in text
+    assert "The target’s side)" in cell
+    assert "Moving house" in text
+    assert "1 paused" in text
+    assert "jobs: 1 failing, 1 unknown" in text
+
+
+async def test_a_failure_of_ours_is_not_the_jobs(reader: httpx.AsyncClient, service: Service) -> None:
+    job = await add_job(service)
+    await set_job_state(service, job, "working")
+    await record_callback(service, job, datetime.now(UTC), "runner_lost")
+    text = (await reader.get("/fragments/status")).text
+    assert "Not the job’s failure." in text
+    assert "icon-failing" not in text[text.index(f'id="cell-job-{job}"') : text.index('class="legend')]
+
+
+async def test_a_job_with_a_hostile_name_is_only_text(reader: httpx.AsyncClient, service: Service) -> None:
+    job = await add_job(service, HOSTILE)
+    result = await record_callback(service, job, datetime.now(UTC))
+    for path in ("/", f"/results/{result}"):
+        text = (await reader.get(path)).text
+        assert "&lt;script&gt;" in text, path
+        assert "<script>alert" not in text, path
+
+
+@pytest.mark.parametrize(
+    ("timing", "words"),
+    [
+        (("* * * * *", "UTC", None, False), "every minute"),
+        (("* * * * *", "Europe/Berlin", None, False), "every minute"),
+        (("30 2 * * *", "UTC", None, False), "30 2 * * *"),
+        (("30 2 * * *", "Europe/Berlin", None, False), "30 2 * * *, Europe/Berlin"),
+        ((None, "UTC", 90, False), "every 90 s"),
+        ((None, "UTC", 900, False), "every 15 min"),
+        ((None, "UTC", 86400, False), "every 1 d"),
+        ((None, "UTC", 7200, True), "2 h after each run"),
+    ],
+)
+def test_a_schedule_is_said_in_words(timing: tuple[str | None, str, int | None, bool], words: str) -> None:
+    assert schedule_words(*timing) == words
