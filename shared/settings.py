@@ -40,7 +40,7 @@ class SecretSettings(BaseSettings):
 
     @field_validator("secret_keys", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
+    def _split_keys(cls, value: object) -> object:
         return _items(value)
 
     def keys(self) -> list[str]:
@@ -65,9 +65,10 @@ class CallbackSettings(BaseSettings):
 
     callback_allow: Annotated[tuple[str, ...], NoDecode] = ()
 
+    # Not the name of another class's validator: a service that inherits both would have only one of them.
     @field_validator("callback_allow", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
+    def _split_allowed(cls, value: object) -> object:
         return _items(value)
 
     @field_validator("callback_allow")

@@ -35,7 +35,8 @@ class Consumer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def consume_callbacks(self) -> None:
-        await self._open(CALLBACK_LANE, self._callback_slots)
+        # Some more than can run, so that slots never wait for the broker while others are being recorded.
+        await self._open(CALLBACK_LANE, self._callback_slots, self._callback_slots // 4 + 1)
 
     async def follow_browsers(self) -> None:
         """Consume the lane of every enabled browser, and no other."""
@@ -47,10 +48,10 @@ class Consumer:
             await self._subscriptions.pop(lane).cancel()
             log.info("lane_closed", lane=lane)
 
-    async def _open(self, lane: str, slots: int) -> None:
+    async def _open(self, lane: str, slots: int, ahead: int = 0) -> None:
+        """As many messages in hand as can run and `ahead`: the rest stays with the broker, for other runners."""
         self._slots.setdefault(lane, Slots(slots))
-        # As many as can run: the rest stays with the broker, for other runners.
-        self._subscriptions[lane] = await self._queue.subscribe(lane, slots, self._receive)
+        self._subscriptions[lane] = await self._queue.subscribe(lane, slots + ahead, self._receive)
         log.info("lane_opened", lane=lane, slots=slots)
 
     def _receive(self, delivery: Delivery) -> None:
@@ -61,8 +62,7 @@ class Consumer:
     async def _work(self, delivery: Delivery) -> None:
         message = delivery.message
         try:
-            async with self._slots[message.lane].taken(message.priority):
-                await execute(delivery, self._runner)
+            await execute(delivery, self._slots[message.lane].taken(message.priority), self._runner)
         except Exception as error:
             # Its row says what became of it, and the sweeper reads that; the message itself has nothing to add.
             log.error("job_broken", job=str(message.scheduled_job_id), error=f"{type(error).__name__}: {error}"[:300])

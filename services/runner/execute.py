@@ -2,6 +2,7 @@
 
 import asyncio
 import traceback
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -49,28 +50,32 @@ class Runner:
         object.__setattr__(self, "finishes", finishes)
 
 
-async def execute(delivery: Delivery, runner: Runner) -> None:
+async def execute(delivery: Delivery, slot: AbstractAsyncContextManager[None], runner: Runner) -> None:
     """One message from claim to ack. Cancelled, it hands the job back before it ends."""
-    claimed = await _claim_patiently(delivery, runner)
-    if claimed is None:
-        await delivery.ack()
-        return
-    work = asyncio.create_task(_perform(claimed, runner), name=f"attempt {claimed.id}")
-    with runner.leases.hold(claimed, work):
-        try:
-            performed = await work
-        except HostBusy as busy:
-            async with runner.engine.begin() as connection:
-                await postpone(connection, claimed.id, claimed.token, busy.again_in_seconds)
+    async with AsyncExitStack() as slot_held:
+        await slot_held.enter_async_context(slot)
+        claimed = await _claim_patiently(delivery, runner)
+        if claimed is None:
             await delivery.ack()
             return
-        except asyncio.CancelledError:
-            work.cancel()
-            await asyncio.wait([work])
-            await _hand_back(claimed, runner)
-            await delivery.ack()
-            raise
-        recorded = await runner.finishes.add(Finish(claimed, performed))
+        work = asyncio.create_task(_perform(claimed, runner), name=f"attempt {claimed.id}")
+        with runner.leases.hold(claimed, work):
+            try:
+                performed = await work
+            except HostBusy as busy:
+                async with runner.engine.begin() as connection:
+                    await postpone(connection, claimed.id, claimed.token, busy.again_in_seconds)
+                await delivery.ack()
+                return
+            except asyncio.CancelledError:
+                work.cancel()
+                await asyncio.wait([work])
+                await _hand_back(claimed, runner)
+                await delivery.ack()
+                raise
+            # Recording needs no slot: the next one may begin.
+            await slot_held.aclose()
+            recorded = await runner.finishes.add(Finish(claimed, performed))
     await delivery.ack()
     _tell(claimed, performed, recorded)
 

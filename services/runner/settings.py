@@ -2,10 +2,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shared.settings import SecretSettings, Settings
+from shared.settings import CallbackSettings, SecretSettings, Settings
 
 
-class RunnerSettings(Settings, SecretSettings):
+class RunnerSettings(Settings, SecretSettings, CallbackSettings):
     """What the runner needs. `browser_slots` counts checks at once for each browser: the cores behind the Grid.
 
     `callback_slots` counts callbacks at once, `callbacks_per_host` those of them to one host.
