@@ -182,8 +182,8 @@ class CallbackRetry:
     max_age_seconds: float
 
 
-# Far beyond every maximum age, and still a moment that datetime can hold.
-_LONGEST_WAIT = timedelta(days=3650)
+# Ten years: longer than anyone waits, and still a moment that datetime can hold.
+_LONGEST_SECONDS = 3650 * 86400.0
 
 
 def callback_retry_at(
@@ -208,6 +208,6 @@ def callback_retry_at(
         return None
     backoff = min(policy.min_backoff_seconds * 2 ** min(failures_before, 30), policy.max_backoff_seconds)
     wait = max(backoff, retry_after_seconds or 0)
-    moment = now + min(timedelta(seconds=min(wait, _LONGEST_WAIT.total_seconds())), _LONGEST_WAIT)
-    oldest = since + timedelta(seconds=policy.max_age_seconds)
+    moment = now + timedelta(seconds=min(wait, _LONGEST_SECONDS))
+    oldest = since + timedelta(seconds=min(policy.max_age_seconds, _LONGEST_SECONDS - 1))
     return moment if moment <= oldest and moment < retry_before else None
