@@ -17,6 +17,7 @@ from services.api.errors import AnswerCrashes, problems, register_errors
 from services.api.infrastructure.routes import router as infrastructure
 from services.api.job_configurations.routes import router as job_configurations
 from services.api.job_results.routes import router as job_results
+from services.api.jobs.routes import router as jobs
 from services.api.metrics import API_PREFIX, CountRequests, Metrics
 from services.api.outcome_types.routes import router as outcome_types
 from services.api.pages.routes import add_pages
@@ -43,6 +44,7 @@ NOUNS = (
     partners,
     browsers,
     job_configurations,
+    jobs,
     scheduled_jobs,
     job_results,
     dead_letters,

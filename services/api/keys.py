@@ -2,18 +2,19 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 from uuid import uuid4
 
 import typer
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from services.api.auth import Scope, hash_key, new_key
 from shared.database import connect
-from shared.models import ApiKey, Partner
+from shared.models import ApiKey, Base, Job, Partner
 from shared.secret_box import SecretBox
 from shared.settings import SecretSettings, Settings
 
@@ -52,7 +53,7 @@ def revoke(name: Name) -> None:
 def rotate_secrets() -> None:
     """Encrypt all credentials under the first secret key; afterwards the others can be taken away."""
     box = SecretBox(SecretSettings().keys())
-    typer.echo(f"{_run(lambda session: rotate(session, box))} partners now use the first key.")
+    typer.echo(f"{_run(lambda session: rotate(session, box))} partners and jobs now use the first key.")
 
 
 async def create_key(session: AsyncSession, name: str, scopes: list[Scope]) -> str:
@@ -71,16 +72,25 @@ async def revoke_key(session: AsyncSession, name: str) -> bool:
 
 
 async def rotate(session: AsyncSession, box: SecretBox) -> int:
-    """Raises `SecretUnreadable`, and then changes nothing at all."""
-    sealed = Partner.sealed_credentials.is_not(None) | Partner.sealed_sso_credentials.is_not(None)
-    locked = select(Partner).where(sealed).order_by(Partner.code).with_for_update(key_share=True)
-    partners = list(await session.scalars(locked))
-    for partner in partners:
-        if partner.sealed_credentials is not None:
-            partner.sealed_credentials = box.rotate(partner.sealed_credentials)
-        if partner.sealed_sso_credentials is not None:
-            partner.sealed_sso_credentials = box.rotate(partner.sealed_sso_credentials)
-    return len(partners)
+    """How many partners and jobs. Raises `SecretUnreadable`, and then changes nothing at all."""
+    holders = [
+        *await _rotate_all(session, box, Partner, Partner.code, ("sealed_credentials", "sealed_sso_credentials")),
+        *await _rotate_all(session, box, Job, Job.id, ("sealed_headers", "sealed_signing_secrets")),
+    ]
+    return len(holders)
+
+
+async def _rotate_all(
+    session: AsyncSession, box: SecretBox, kind: type[Base], key: InstrumentedAttribute[Any], columns: Sequence[str]
+) -> list[Base]:
+    """Those of this kind that hold any secret."""
+    sealed = or_(*(getattr(kind, column).is_not(None) for column in columns))
+    found = list(await session.scalars(select(kind).where(sealed).order_by(key).with_for_update(key_share=True)))
+    for holder in found:
+        for column in columns:
+            if getattr(holder, column) is not None:
+                setattr(holder, column, box.rotate(getattr(holder, column)))
+    return found
 
 
 async def _read_keys(session: AsyncSession) -> list[ApiKey]:

@@ -56,6 +56,49 @@ WHOLE: dict[str, Any] = {
     "priority": "high",
 }
 
+CLI: dict[str, Any] = {
+    "name": "CLI",
+    "description": "From CLI",
+    "schedule": "* * * * *",
+    "job": {"callback_url": "https://hooks.example.com/cli", "http_method": "post", "payload": {}},
+    "timezone": "UTC",
+    "timeout_seconds": 30,
+    "enabled": True,
+}
+WHOLE_JOB: dict[str, Any] = {
+    "name": "Nightly export",
+    "description": "Asks for the export.",
+    "schedule": {"interval_seconds": 900, "interval_mode": "fixed_delay"},
+    "job": {
+        "callback_url": "https://hooks.example.com/{{job_id}}?due={{due_at}}",
+        "http_method": "put",
+        "payload": {"id": "{{scheduled_job_id}}", "n": 1},
+        "headers": {"X-Source": "attempt {{attempt}}"},
+        "secret_headers": {"Authorization": "Bearer canary-token"},
+        "signing_secrets": ["whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="],
+        "success": {"status_codes": ["200-299", "304"], "body_contains": "ok"},
+        "max_redirects": 0,
+    },
+    "timezone": "Europe/Berlin",
+    "timeout_seconds": 90.0,
+    "slow_after_seconds": 20.0,
+    "enabled": True,
+    "retry": {
+        "attempts": 5,
+        "min_backoff_seconds": 5.0,
+        "max_backoff_seconds": 50.0,
+        "max_age_seconds": 600.0,
+    },
+    "overlap": "queue_one",
+    "catch_up": "all",
+    "start_deadline_seconds": 600,
+    "jitter_seconds": 7,
+    "failing_after": 3,
+    "working_after": 2,
+    "priority": "high",
+    "tags": ["emea"],
+}
+
 
 @dataclass(frozen=True)
 class Service:
@@ -151,6 +194,13 @@ async def configuration(api: httpx.AsyncClient, acme: dict[str, Any]) -> dict[st
     return made
 
 
+@pytest_asyncio.fixture
+async def job(api: httpx.AsyncClient) -> dict[str, Any]:
+    """A callback every minute."""
+    made: dict[str, Any] = (await api.post("/jobs", json=CLI)).raise_for_status().json()
+    return made
+
+
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """The problem document, after checking that it is one."""
     assert answer.status_code == status, answer.text
@@ -177,9 +227,9 @@ PLAN = text("""
         UPDATE schedules SET next_due = :new WHERE id = :id AND next_due = :old RETURNING *
     )
     INSERT INTO scheduled_jobs (id, schedule_id, origin, due_at, kind, shard, lane, priority, overlap,
-                                job_configuration_id, partner, browser, run_after, start_by)
+                                job_configuration_id, partner, browser, job_id, run_after, start_by)
     SELECT gen_random_uuid(), id, 'schedule', :old, kind, shard, lane, priority, overlap, job_configuration_id, partner,
-           browser, :old, CAST(:old AS timestamptz) + start_deadline_seconds * interval '1 second'
+           browser, job_id, :old, CAST(:old AS timestamptz) + start_deadline_seconds * interval '1 second'
     FROM moved ON CONFLICT DO NOTHING RETURNING id
 """)
 
@@ -189,9 +239,10 @@ async def make_due(service: Service, schedule_id: UUID, offset_seconds: float, s
     rows = await service.execute(
         """
         INSERT INTO scheduled_jobs (id, schedule_id, origin, due_at, kind, shard, lane, priority, overlap,
-            job_configuration_id, partner, browser, run_after, start_by, state, dispatched_at, lease_until, attempt)
+            job_configuration_id, partner, browser, job_id, run_after, start_by, state, dispatched_at, lease_until,
+            attempt)
         SELECT gen_random_uuid(), id, 'schedule', moment, kind, shard, lane, priority, overlap, job_configuration_id,
-               partner, browser, moment, moment + interval '1 hour', CAST(:state AS text),
+               partner, browser, job_id, moment, moment + interval '1 hour', CAST(:state AS text),
                CASE WHEN :state <> 'planned' THEN moment END, CASE WHEN :state = 'running' THEN now() END,
                CASE WHEN :state = 'running' THEN 1 ELSE 0 END
         FROM schedules, LATERAL (SELECT clock_timestamp() + CAST(:offset AS float) * interval '1 second') AS m(moment)
