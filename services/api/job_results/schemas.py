@@ -110,12 +110,12 @@ class ResponseView(View):
     """What a callback was answered. It was written by others: show it, never run it."""
 
     status: int
-    headers: dict[str, Any]
+    headers: dict[str, str]
     body: str | None = Field(default=None, description="As text; at most 16 KiB of it.")
     truncated: bool = Field(default=False, description="Whether the body was longer than what is kept.")
     bytes: int | None = Field(default=None, description="How long the body was, as far as it was read.")
     url: str | None = Field(default=None, description="Who answered in the end, after redirects.")
-    redirects: list[Any] = Field(default_factory=list)
+    redirects: list[str] = Field(default_factory=list, description="What answered with a redirect, in order.")
     address: str | None = Field(default=None, description="The IP address that was connected to.")
 
 

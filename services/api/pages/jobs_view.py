@@ -56,6 +56,7 @@ def _cell(job: JobStatus) -> Cell:
         paused=job.paused is not None,
         paused_reason=job.paused.reason if job.paused else None,
         paused_until=job.paused.until if job.paused else None,
-        failures_in_a_row=job.failures_in_a_row,
+        # A replay may pass while the job itself still fails.
+        failures_in_a_row=job.failures_in_a_row if look == "failed" else 0,
         whose="the job’s",
     )
