@@ -61,7 +61,8 @@ async def _planned_ahead(
 def _upcoming(schedule: Schedule, planned: Sequence[datetime], now: datetime) -> Iterator[NextRun]:
     timing = schedule.timing()
     for due_at in planned:
-        yield _next_run(schedule, timing, _moment_from(timing, due_at) or CronMoment(due_at))
+        found = _moment_from(timing, due_at)
+        yield _next_run(schedule, timing, found if found and found.due_at == due_at else CronMoment(due_at))
     if schedule.never_due:
         return
     if timing.fixed_delay:
