@@ -62,6 +62,7 @@ async def run(embedded: EmbeddedSettings, stop: asyncio.Event) -> None:
             )
         )
         _tell_services(embedded, parts)
+        demo = await _start_demo(embedded, running)
         await asyncio.to_thread(command.upgrade, Config(str(ROOT / "alembic.ini")), "head")
         await add_first_browser(parts.database_url)
         api, scheduler = ApiSettings.model_validate({}), SchedulerSettings.model_validate({})
@@ -75,7 +76,7 @@ async def run(embedded: EmbeddedSettings, stop: asyncio.Event) -> None:
                 services.create_task(run_scheduler(scheduler, queue, stop)),
                 services.create_task(run_runner(runner, queue, stop)),
             ]
-            services.create_task(_show_the_way(listening, api, embedded, running, stop))
+            services.create_task(_show_the_way(listening, api, demo, stop))
             await stop.wait()
             print("Stopping: checks in hand may end first ...", flush=True)
             # The API last: it serves the control page, by which a check in hand tells the partner's fault from ours.
@@ -100,6 +101,17 @@ def _own_secret_key(path: Path) -> Path:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(Fernet.generate_key())
     return path
+
+
+async def _start_demo(embedded: EmbeddedSettings, running: AsyncExitStack) -> Demo | None:
+    """Before the services read their settings: these say that callbacks may be sent to the shop, though on loopback."""
+    if embedded.demo == "off" or os.environ["PARAKEET_AUTH"] != "off":
+        return None
+    demo = Demo(embedded.data_dir / "demo.json")
+    running.push_async_callback(demo.stop)
+    await demo.start()
+    os.environ.setdefault("PARAKEET_CALLBACK_ALLOW", demo.address)
+    return demo
 
 
 def _runner_settings() -> RunnerSettings:
@@ -146,18 +158,13 @@ async def _serve(server: _Server, taken: socket.socket, listening: asyncio.Event
         stop.set()  # without the API the others have no reason to go on
 
 
-async def _show_the_way(
-    listening: asyncio.Event, api: ApiSettings, embedded: EmbeddedSettings, running: AsyncExitStack, stop: asyncio.Event
-) -> None:
+async def _show_the_way(listening: asyncio.Event, api: ApiSettings, demo: Demo | None, stop: asyncio.Event) -> None:
     await listening.wait()
     if stop.is_set():
         return
     url = f"http://{api.host}:{api.port}"
-    if embedded.demo == "on" and api.auth == "off":
-        demo = Demo(embedded.data_dir / "demo.json")
-        running.push_async_callback(demo.stop)
-        await demo.start()
-        await demo.add_partners(url, {})
+    if demo is not None:
+        await demo.add(url, {})
     print(f"\n  Parakeet is up: {url}   (API: {url}/docs)   Ctrl-C stops it.\n", flush=True)
 
 

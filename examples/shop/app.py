@@ -1,4 +1,4 @@
-"""The demo partners as one aiohttp application, one partner per path.
+"""The demo partners as one aiohttp application, one partner per path, and targets of callbacks under `/hooks`.
 
 Everything here logs in by user name `probe` and password `parakeet-demo`; only what happens then differs.
 """
@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader
 USERNAME = "probe"
 PASSWORD = "parakeet-demo"
 SLOW_SECONDS = 6.0
+SLOW_HOOK_SECONDS = 2.0
 REFUSAL = "Wrong user name or password."
 
 _pages = Environment(loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True)
@@ -71,6 +72,9 @@ def make_app() -> web.Application:
     app.router.add_get("/hang/login", _hang)
     app.router.add_get("/loop/login", lambda request: _answer("loop.html", Site("Loop", 300)))
     app.router.add_get("/circle/login", _circle)
+    app.router.add_route("*", "/hooks/accept", _accept)
+    app.router.add_route("*", "/hooks/reject", _reject)
+    app.router.add_route("*", "/hooks/slow", _accept_slowly)
     app.router.add_get("/{site}/login", _login_page)
     app.router.add_get("/{site}/frame", _frame)
     app.router.add_post("/{site}/name", _take_name)
@@ -153,6 +157,19 @@ async def _hang(request: web.Request) -> web.Response:
 
 async def _circle(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(request.path)
+
+
+async def _accept(request: web.Request) -> web.Response:
+    return web.json_response({"accepted": True})
+
+
+async def _accept_slowly(request: web.Request) -> web.Response:
+    await asyncio.sleep(SLOW_HOOK_SECONDS)
+    return await _accept(request)
+
+
+async def _reject(request: web.Request) -> web.Response:
+    return web.json_response({"error": "unknown_account", "message": "There is no account 4711."}, status=422)
 
 
 async def _say_nothing(request: web.Request) -> web.Response:
