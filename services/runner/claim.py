@@ -10,6 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.runner.definition import Definition, Failures, definition_of
+from shared.crash_points import crash_point
 from shared.ledger import end_not_run
 from shared.queue import Message
 
@@ -94,6 +95,8 @@ async def claim_all(engine: AsyncEngine, messages: Sequence[Message], runner: UU
             # Nobody can ever run these; left alone, they would be published for ever.
             await connection.execute(_GIVE_BACK, {"ids": undefined})
             await end_not_run(connection, undefined, "cancelled", "What it was to do is not defined any more.")
+    if rows:
+        crash_point("after_claim")
     return [claimed.get(token) for token in tokens]
 
 

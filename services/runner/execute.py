@@ -20,6 +20,7 @@ from services.runner.definition import CallbackDefinition
 from services.runner.finish import Finish, finish_all
 from services.runner.lease import Leases
 from services.runner.performed import Performed
+from shared.crash_points import crash_point
 from shared.domain.outcome import Outcome
 from shared.ledger import AttemptRecord, Ending, end_attempts, postpone
 from shared.queue import Delivery, Message
@@ -73,9 +74,11 @@ async def execute(delivery: Delivery, slot: AbstractAsyncContextManager[None], r
                 await _hand_back(claimed, runner)
                 await delivery.ack()
                 raise
+            crash_point("after_effect")
             # Recording needs no slot: the next one may begin.
             await slot_held.aclose()
             recorded = await runner.finishes.add(Finish(claimed, performed))
+            crash_point("after_record")
     await delivery.ack()
     _tell(claimed, performed, recorded)
 

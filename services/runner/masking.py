@@ -53,8 +53,9 @@ class Mask:
 
     def text(self, text: str) -> str:
         masked = self._secrets.sub(MASK, text) if self._secrets else text
-        masked = _IN_USERINFO.sub(rf"\1{MASK}@", masked)
-        return _IN_QUERY.sub(rf"\1{MASK}", masked)
+        if "@" in masked:
+            masked = _IN_USERINFO.sub(rf"\1{MASK}@", masked)
+        return _IN_QUERY.sub(rf"\1{MASK}", masked) if "=" in masked else masked
 
     def source(self, page_source: str) -> str:
         """As `text`, and without the values of password fields and of fields that hold tokens."""

@@ -34,15 +34,20 @@ class Agenda:
     def __init__(self) -> None:
         self._heaps: dict[int, list[Entry]] = {}
         self._in_hand: set[tuple[UUID, int, int]] = set()
+        self._released: set[tuple[UUID, int, int]] = set()
 
     def __len__(self) -> int:
         return sum(len(heap) for heap in self._heaps.values())
 
+    def begin_reading(self) -> None:
+        """To be called before the rows for `rebuild` are read."""
+        self._released.clear()
+
     def rebuild(self, entries: Iterable[Entry]) -> None:
-        """Hold exactly these, but for what the dispatcher has in hand."""
+        """Hold exactly these, but for what the dispatcher has in hand, or had when they were read."""
         self._heaps = {}
         for entry in entries:
-            if entry.key not in self._in_hand:
+            if entry.key not in self._in_hand and entry.key not in self._released:
                 self._heaps.setdefault(entry.priority, []).append(entry)
         for heap in self._heaps.values():
             heapq.heapify(heap)
@@ -62,3 +67,4 @@ class Agenda:
     def release(self, entry: Entry) -> None:
         """The dispatcher is done with it: marked, ended, or to be tried again at the next tick."""
         self._in_hand.discard(entry.key)
+        self._released.add(entry.key)

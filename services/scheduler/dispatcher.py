@@ -16,6 +16,7 @@ from services.scheduler.dedupe import Dedupe
 from services.scheduler.overlap import settle_overlap
 from services.scheduler.replicas import Replicas
 from shared.clock import DatabaseClock
+from shared.crash_points import crash_point
 from shared.process import wait_for
 from shared.queue import Message, PublishFailed, Queue
 
@@ -92,7 +93,9 @@ class Dispatcher:
                 self._agenda.release(entry)
                 return
             if not (entry.published_before and await self._dedupe.was_published(entry.key)):
+                crash_point("before_publish")
                 await self._queue.publish(Message(entry.id, entry.attempt, entry.lane, entry.priority))
+                crash_point("after_publish")
                 self._note_dispatch(entry)
             self._confirmed.append(entry)
         except PublishFailed as error:
@@ -122,6 +125,7 @@ class Dispatcher:
         if not batch:
             return
         await self._dedupe.remember([entry.key for entry in batch])
+        crash_point("before_mark")
         # Sorted, so that two markers of the same rows lock them in one order.
         batch.sort(key=lambda entry: entry.id)
         try:
@@ -139,6 +143,7 @@ class Dispatcher:
             log.warning("mark_failed", error=type(error).__name__, entries=len(batch))
             self._confirmed.extend(batch)
             return
+        crash_point("after_mark")
         for entry in batch:
             self._agenda.release(entry)
 

@@ -1,10 +1,11 @@
 """Plans what falls due soon, and loads it into the agenda. Two owners are harmless: the old due moment decides."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -15,6 +16,7 @@ from services.scheduler.agenda import Agenda, Entry
 from services.scheduler.overlap import IN_THE_WAY
 from services.scheduler.replicas import Replicas
 from shared.clock import DatabaseClock
+from shared.crash_points import crash_point
 from shared.domain.outcome import CATALOGUE
 from shared.domain.schedule import CatchUp, Origin, Plan, Timing, plan, scheduled_job_id
 
@@ -22,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 PLAN_AHEAD = timedelta(seconds=2)
 PER_SHARD = 500
+AT_A_TIME = 25
+
+Item = TypeVar("Item")
 
 # One index scan a shard: `shard = ANY(..) ORDER BY next_due` makes PostgreSQL sort everything.
 _DUE_SOON = text("""
@@ -109,13 +114,12 @@ class Planner:
             return
         async with self._engine.connect() as connection:
             while await self._plan_batch(connection, shards):
-                await connection.commit()
-            await connection.commit()
+                pass
             now = self._clock.now()
+            self._agenda.begin_reading()
             asked = {"shards": shards, "until": now + PLAN_AHEAD, "per_shard": PER_SHARD}
             rows = (await connection.execute(_LOAD, asked)).all()
-            # At once: what is marked between reading and rebuilding would be published twice.
-            self._agenda.rebuild(entry_of(row, now) for row in rows)
+            self._agenda.rebuild([entry async for entry in _in_turns(entry_of(row, now) for row in rows)])
 
     async def _plan_batch(self, connection: AsyncConnection, shards: list[int]) -> bool:
         """True when there may be more to plan at once."""
@@ -123,53 +127,56 @@ class Planner:
         until = now + PLAN_AHEAD
         asked = {"shards": shards, "until": until, "per_shard": PER_SHARD}
         rows = (await connection.execute(_DUE_SOON, asked)).all()
-        # Sorted by id, so that two planners of the same shards lock the rows in the same order.
         delayed = await _runs_before(connection, [row.id for row in rows if row.fixed_delay])
-        batch = _Batch.of(sorted(rows, key=lambda row: row.id), delayed, now, until)
-        for arguments in batch.chunks():
+        # Sorted by id, so that two planners of the same shards lock the rows in the same order.
+        looked_at = (_planned(row, delayed, now, until) for row in sorted(rows, key=lambda row: row.id))
+        planned = [each async for each in _in_turns(looked_at) if each is not None]
+        for start in range(0, len(planned), PER_SHARD):
+            crash_point("before_plan")
+            arguments = _arguments(planned[start : start + PER_SHARD])
             self._not_run["missed"] += (await connection.execute(_PLAN, arguments)).rowcount
+        await connection.commit()
+        if planned:
+            crash_point("after_plan")
         # Those that step aside are read again each time: without any other, there is nothing more to plan.
-        return len(rows) >= PER_SHARD and bool(batch.planned)
+        return len(rows) >= PER_SHARD and bool(planned)
+
+
+async def _in_turns(items: Iterable[Item]) -> AsyncIterator[Item]:
+    """Makes the items a few at a time, so that what is due meanwhile goes out in between."""
+    for number, item in enumerate(items, 1):
+        yield item
+        if not number % AT_A_TIME:
+            await asyncio.sleep(0)
 
 
 async def _runs_before(connection: AsyncConnection, ids: list[UUID]) -> dict[UUID, Row[Any]]:
     return {row.id: row for row in await connection.execute(_RUNS_BEFORE, {"ids": ids})} if ids else {}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Planned:
     row: Row[Any]
     timing: Timing
     plan: Plan
 
 
-@dataclass(slots=True)
-class _Batch:
-    planned: list[_Planned] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, rows: Iterable[Row[Any]], delayed: dict[UUID, Row[Any]], now: datetime, until: datetime) -> "_Batch":
-        batch = cls()
-        for row in rows:
-            next_due, before = row.next_due, delayed.get(row.id)
-            if before is not None and before.live:
-                continue
-            if before is not None and before.ended_at is not None:
-                next_due = max(next_due, before.ended_at + timedelta(seconds=row.interval_seconds))
-            timing = Timing(row.id, row.interval_seconds, row.cron, row.timezone, row.jitter_seconds, row.fixed_delay)
-            deadline = timedelta(seconds=row.start_deadline_seconds)
-            try:
-                made = plan(timing, CatchUp(row.catch_up), deadline, next_due=next_due, now=now, until=until)
-            except (ValueError, ArithmeticError) as error:
-                # It steps aside: the others go on, and it is looked at again at the next tick.
-                log.error("schedule_not_plannable", schedule=str(row.id), error=str(error))
-                continue
-            batch.planned.append(_Planned(row, timing, made))
-        return batch
-
-    def chunks(self) -> Iterable[dict[str, object]]:
-        for start in range(0, len(self.planned), PER_SHARD):
-            yield _arguments(self.planned[start : start + PER_SHARD])
+def _planned(row: Row[Any], delayed: dict[UUID, Row[Any]], now: datetime, until: datetime) -> _Planned | None:
+    """None when there is nothing to plan of it now, or when it can't be planned."""
+    next_due, before = row.next_due, delayed.get(row.id)
+    if before is not None and before.live:
+        return None
+    if before is not None and before.ended_at is not None:
+        next_due = max(next_due, before.ended_at + timedelta(seconds=row.interval_seconds))
+    timing = Timing(row.id, row.interval_seconds, row.cron, row.timezone, row.jitter_seconds, row.fixed_delay)
+    deadline = timedelta(seconds=row.start_deadline_seconds)
+    try:
+        made = plan(timing, CatchUp(row.catch_up), deadline, next_due=next_due, now=now, until=until)
+    except (ValueError, ArithmeticError) as error:
+        # It steps aside: the others go on, and it is looked at again at the next tick.
+        log.error("schedule_not_plannable", schedule=str(row.id), error=str(error))
+        return None
+    return _Planned(row, timing, made)
 
 
 def _arguments(chunk: list[_Planned]) -> dict[str, object]:

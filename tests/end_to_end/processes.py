@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import asyncpg
+import psutil
 from cryptography.fernet import Fernet
 
 from services.embedded.process import LOOPBACK, POLL_SECONDS, ServerProcess, free_port
@@ -39,6 +41,17 @@ class ServiceProcess:
     async def kill(self) -> None:
         """SIGKILL: it gets no chance to hand anything back."""
         await self._process.kill()
+
+    def freeze(self) -> None:
+        """SIGSTOP: as if the machine were suspended, until `thaw`."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    async def ended(self, seconds: float = 60) -> None:
+        """Until it is gone by itself, as at a crash point."""
+        await until(lambda: _gone(self.pid), seconds=seconds, what=f"process {self.pid} to end")
 
     async def stop(self) -> None:
         """SIGTERM, and its own orderly end."""
@@ -90,14 +103,16 @@ class Stack:
         listen = {"PARAKEET_HOST": LOOPBACK, "PARAKEET_PORT": str(self.api_port), "PARAKEET_AUTH": "on"}
         return self._process("api", ["services.api"], listen, lambda: answers(f"{self.api_url}/readyz"))
 
-    def scheduler(self, name: str = "scheduler") -> ServiceProcess:
-        return self._replica(name, "scheduler", {})
+    def scheduler(self, name: str = "scheduler", **settings: str) -> ServiceProcess:
+        """Settings by their names in the environment; a proxy's URL in place of the server's, for example."""
+        return self._replica(name, "scheduler", settings)
 
-    def runner(self, *, slots: int = 2) -> ServiceProcess:
-        settings = {"PARAKEET_BROWSER_SLOTS": str(slots)}
+    def runner(self, name: str = "runner", *, slots: int = 2, **changed: str) -> ServiceProcess:
+        """Settings by their names in the environment."""
+        settings = {"PARAKEET_BROWSER_SLOTS": str(slots), "PARAKEET_CALLBACK_ALLOW": LOOPBACK, **changed}
         if os.geteuid() == 0:
             settings["PARAKEET_BROWSER_NO_SANDBOX"] = "true"  # Chromium has no sandbox for root
-        return self._replica("runner", "runner", settings)
+        return self._replica(name, "runner", settings)
 
     def shop(self) -> ServiceProcess:
         command = ["examples.shop", "--host", LOOPBACK, "--port", str(self.shop_port)]
@@ -170,6 +185,13 @@ async def until(look: Callable[[], Awaitable[Any]], *, seconds: float = 60, what
             return found
     except TimeoutError:
         raise AssertionError(f"not within {seconds:g} s: {what}") from None
+
+
+async def _gone(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 async def answers(url: str) -> bool:

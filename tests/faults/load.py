@@ -1,5 +1,9 @@
-"""Schedules that are due every second or two, and the way to their end: no more due moments, nothing live."""
+"""Schedules that are due every second or two, and the way to their end: no more due moments, nothing live.
 
+Callbacks to a sink make load that costs next to nothing; checks in a browser are for what only a browser shows.
+"""
+
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from examples.shop.app import PASSWORD, USERNAME
 from shared.database import connect
 from shared.domain.schedule import Timing, shard_of
-from shared.models import Browser, JobConfiguration, Partner, Schedule
+from shared.models import Browser, Job, JobConfiguration, Partner, Schedule
 from shared.secret_box import SecretBox
 from tests.end_to_end.processes import Stack
 from tests.faults.checker import Findings, Watched, check
@@ -19,6 +23,13 @@ BROWSER = "chromium"
 RETRY = {
     "partner": {"attempts": 1, "backoff_seconds": 1},
     "infrastructure": {"attempts": 5, "backoff_seconds": 1},
+}
+ONCE = {"attempts": 1, "min_backoff_seconds": 1, "max_backoff_seconds": 10, "max_age_seconds": 3600}
+RULES: dict[str, Any] = {
+    "overlap": "skip",
+    "catch_up": "all",
+    "start_deadline_seconds": 3600,
+    "jitter_seconds": 0,
 }
 # Reserved, so that nobody listens there: a check of it is over in a second.
 CLOSED = "http://127.0.0.1:1023/login"
@@ -42,70 +53,37 @@ class Load:
         self, *, schedules: int, interval_seconds: int, entry_point: str = CLOSED, overlap: str = "skip"
     ) -> list[UUID]:
         """A partner for each schedule; the first due moment is the next of its interval, or at once if that is long."""
-        engine = connect(self._stack.database_url, application_name="parakeet test")
         box = SecretBox([self._stack.secret_keys])
+
+        def rows(now: datetime) -> tuple[Any, ...]:
+            rules = {**RULES, "overlap": overlap}
+            return _check_rows(box, interval_seconds, entry_point, rules, now)
+
+        return await self._add(schedules, rows)
+
+    async def add_callbacks(
+        self, *, jobs: int, interval_seconds: int, url: str, retry: dict[str, Any] | None = None, **rules: Any
+    ) -> list[UUID]:
+        """As `add`, with a job for each schedule. `rules` replaces those of RULES; overlap is `allow`."""
+        given = {**RULES, "overlap": "allow", **rules}
+        return await self._add(jobs, lambda now: _callback_rows(url, interval_seconds, retry or ONCE, given, now))
+
+    async def _add(self, count: int, rows_of: Callable[[datetime], tuple[Any, ...]]) -> list[UUID]:
+        engine = connect(self._stack.database_url, application_name="parakeet test")
         try:
             async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
                 now: datetime = (await session.execute(text("SELECT clock_timestamp()"))).scalar_one()
                 if await session.get(Browser, BROWSER) is None:
                     session.add(Browser(name=BROWSER, icon=BROWSER, capabilities={"browserName": "chrome"}))
-                rows = [self._rows(box, interval_seconds, entry_point, overlap, now) for _ in range(schedules)]
+                rows = [rows_of(now) for _ in range(count)]
                 for layer in zip(*rows, strict=True):
                     session.add_all(layer)
                     await session.flush()
         finally:
             await engine.dispose()
-        return [schedule.id for _, _, schedule in rows]
-
-    def _rows(
-        self, box: SecretBox, interval: int, entry_point: str, overlap: str, now: datetime
-    ) -> tuple[Partner, JobConfiguration, Schedule]:
-        partner = Partner(
-            code=f"p-{uuid4().hex[:8]}",
-            name="Load",
-            entry_point=entry_point,
-            sealed_credentials=box.seal({"username": USERNAME, "password": PASSWORD, "totp_secret": None}),
-        )
-        rules: dict[str, Any] = {
-            "overlap": overlap,
-            "catch_up": "all",
-            "start_deadline_seconds": 3600,
-            "jitter_seconds": 0,
-        }
-        configuration = JobConfiguration(
-            id=uuid4(),
-            partner=partner.code,
-            browsers=[BROWSER],
-            checks=["login"],
-            schedule={"interval_seconds": interval},
-            timeout_seconds=30,
-            slow_after_seconds=None,
-            retry=RETRY,
-            failing_after=2,
-            working_after=1,
-            priority="normal",
-            **rules,
-        )
-        identity = uuid4()
-        timing = Timing(identity, interval_seconds=interval)
-        # The last moment that has passed, of a long interval, is due at once.
-        first = timing.due_after(now - timedelta(seconds=interval if interval > 10 else 0))
-        schedule = Schedule(
-            id=identity,
-            kind="check",
-            shard=shard_of(identity),
-            next_due=first,
-            interval_seconds=interval,
-            timezone="UTC",
-            priority=1,
-            lane=f"browser.{BROWSER}",
-            job_configuration_id=configuration.id,
-            partner=partner.code,
-            browser=BROWSER,
-            **rules,
-        )
-        self._started[identity] = (timing, first)
-        return partner, configuration, schedule
+        schedules: list[Schedule] = [row[-1] for row in rows]
+        self._started.update({schedule.id: (schedule.timing(), schedule.next_due) for schedule in schedules})
+        return [schedule.id for schedule in schedules]
 
     async def stop(self) -> list[Watched]:
         """Once the planner has caught up, no schedule is due any more; returns what is to be accounted for."""
@@ -124,6 +102,75 @@ class Load:
         watched = await self.stop()
         await self._stack.until(_DRAINED, seconds=90)
         return await self.compare(watched)
+
+
+def _check_rows(
+    box: SecretBox, interval: int, entry_point: str, rules: dict[str, Any], now: datetime
+) -> tuple[Partner, JobConfiguration, Schedule]:
+    partner = Partner(
+        code=f"p-{uuid4().hex[:8]}",
+        name="Load",
+        entry_point=entry_point,
+        sealed_credentials=box.seal({"username": USERNAME, "password": PASSWORD, "totp_secret": None}),
+    )
+    configuration = JobConfiguration(
+        id=uuid4(),
+        partner=partner.code,
+        browsers=[BROWSER],
+        checks=["login"],
+        schedule={"interval_seconds": interval},
+        timeout_seconds=30,
+        slow_after_seconds=None,
+        retry=RETRY,
+        failing_after=2,
+        working_after=1,
+        priority="normal",
+        **rules,
+    )
+    schedule = _schedule(interval, rules, now)
+    schedule.kind, schedule.lane = "check", f"browser.{BROWSER}"
+    schedule.job_configuration_id, schedule.partner, schedule.browser = configuration.id, partner.code, BROWSER
+    return partner, configuration, schedule
+
+
+def _callback_rows(
+    url: str, interval: int, retry: dict[str, Any], rules: dict[str, Any], now: datetime
+) -> tuple[Job, Schedule]:
+    job = Job(
+        id=uuid4(),
+        name="Load",
+        schedule={"interval_seconds": interval},
+        callback_url=url,
+        http_method="post",
+        payload={"attempt": "{{attempt}}", "due_at": "{{due_at}}"},
+        success={"status_codes": ["200-299"], "body_contains": None},
+        max_redirects=0,
+        timeout_seconds=30,
+        retry=retry,
+        failing_after=2,
+        working_after=1,
+        priority="normal",
+        **rules,
+    )
+    schedule = _schedule(interval, rules, now)
+    schedule.kind, schedule.lane, schedule.job_id = "callback", "http", job.id
+    return job, schedule
+
+
+def _schedule(interval: int, rules: dict[str, Any], now: datetime) -> Schedule:
+    identity = uuid4()
+    timing = Timing(identity, interval_seconds=interval)
+    return Schedule(
+        id=identity,
+        shard=shard_of(identity),
+        # The last moment that has passed, of a long interval, is due at once.
+        next_due=timing.due_after(now - timedelta(seconds=interval if interval > 10 else 0)),
+        interval_seconds=interval,
+        fixed_delay=False,
+        timezone="UTC",
+        priority=1,
+        **rules,
+    )
 
 
 def _end(next_due: datetime, stopped_at: datetime) -> datetime:

@@ -33,7 +33,11 @@ def test_nothing_is_handed_out_before_its_time_nor_twice() -> None:
     agenda.rebuild([due, later])
     assert agenda.take_due(NOW, 10) == []
     assert agenda.next_run_after() == later.run_after
+    agenda.begin_reading()
     agenda.release(due)
+    agenda.rebuild([due])
+    assert agenda.take_due(NOW, 10) == [], "it was read before it was marked"
+    agenda.begin_reading()
     agenda.rebuild([due])
     assert agenda.take_due(NOW, 10) == [due]
 

@@ -120,7 +120,7 @@ async def test_one_that_overlaps_waits_for_its_turn(world: World, dispatch: Disp
 
 
 async def test_what_is_caught_up_runs_in_turn_and_none_is_skipped(world: World, dispatch: Dispatch) -> None:
-    schedule = await world.schedule(world.in_seconds(-200), catch_up="all")
+    schedule = await world.schedule(world.in_seconds(-4 * 3600), interval=3600, catch_up="all", deadline=86_400)
     waiting = await world.job(due_in=-0.5)
     await dispatch.run_until_state(waiting, "dispatched")
     first, *others = await world.execute(

@@ -8,13 +8,15 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
-from aiohttp import ClientResponse, StreamReader
+from aiohttp import ClientResponse, StreamReader, hdrs
+from multidict import istr
 
 from services.runner.masking import Mask
 
 KEPT_BYTES = 16 * 1024
 SEARCHED_BYTES = 1024 * 1024
 KEPT_HEADERS = ("content-type", "content-length", "retry-after", "server", "date", "location")
+_KEPT_HEADERS = tuple((name, istr(name)) for name in KEPT_HEADERS)
 _HEADER_LENGTH = 2000
 
 # Python knows more codecs than texts are sent in; some of them take quadratic time.
@@ -38,7 +40,10 @@ class LazyMask:
         return Mask(self._secrets)
 
     def text(self, text: str) -> str:
-        return (self._mask if any(run in text for run in self._runs) else _NOTHING_SECRET).text(text)
+        for run in self._runs:
+            if run in text:
+                return self._mask.text(text)
+        return _NOTHING_SECRET.text(text)
 
     def beginning(self, text: str) -> str:
         """As `text`, for one that was cut off, perhaps within a secret: then its end goes as well."""
@@ -53,6 +58,11 @@ async def read_body(content: StreamReader, limit: int, into: bytearray) -> bool:
         if len(chunk) > room:
             return True
     return False
+
+
+def charset_of(response: ClientResponse) -> str | None:
+    """As the answer names it."""
+    return response.charset if "charset" in response.headers.get(hdrs.CONTENT_TYPE, "").lower() else None
 
 
 def decoded(body: bytes | bytearray, charset: str | None) -> str:
@@ -82,13 +92,15 @@ def kept(
 ) -> dict[str, Any]:
     """`body` is what was read, of which no more than KEPT_BYTES are kept."""
     cut = truncated or len(body) > KEPT_BYTES
-    text = storable(decoded(body[:KEPT_BYTES], response.charset))
+    text = storable(decoded(body[:KEPT_BYTES], charset_of(response)))
     headers = response.headers
     return {
         "status": response.status,
         "reason": mask.text(storable(response.reason or ""))[:200],
         "headers": {
-            name: mask.text(storable(headers[name]))[:_HEADER_LENGTH] for name in KEPT_HEADERS if name in headers
+            name: mask.text(storable(value))[:_HEADER_LENGTH]
+            for name, key in _KEPT_HEADERS
+            if (value := headers.get(key)) is not None
         },
         "body": mask.beginning(text) if cut else mask.text(text),
         "truncated": cut,

@@ -27,6 +27,7 @@ from services.runner.callback.response import (
     KEPT_BYTES,
     SEARCHED_BYTES,
     LazyMask,
+    charset_of,
     decoded,
     kept,
     read_body,
@@ -183,7 +184,7 @@ async def _read(sending: _Sending, response: ClientResponse) -> None:
     sending.truncated = True
     sending.truncated = await read_body(response.content, SEARCHED_BYTES if wanted else KEPT_BYTES, sending.body)
     if wanted:
-        sending.body_matched = wanted in decoded(sending.body, response.charset)
+        sending.body_matched = wanted in decoded(sending.body, charset_of(response))
 
 
 def _facts(sending: _Sending, finding: Finding, duration: float, control_page_failed: bool | None) -> CallbackFacts:
