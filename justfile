@@ -13,6 +13,10 @@ up: (_install "requirements-embedded.txt")
 test *arguments: (_install "requirements-dev.txt") _servers
     @{{ python }} -m pytest {{ arguments }}
 
+# All proofs that nothing is lost, the long ones too (half an hour)
+faults *arguments: (_install "requirements-dev.txt") _servers
+    @{{ python }} -m pytest tests/faults tests/domain -m "long or not long" {{ arguments }}
+
 # Format, lint, types, import contracts, architecture, drift between tables and migrations
 check: (_install "requirements-dev.txt")
     {{ python }} -m ruff format --check .
