@@ -12,7 +12,7 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tests.api.conftest import EVERY_QUARTER, PLAN, Service, schedules
+from tests.api.conftest import CLI, EVERY_QUARTER, PLAN, Service, schedules
 
 WAITING = text("""
     SELECT count(*) FROM pg_stat_activity
@@ -170,3 +170,108 @@ async def test_edits_from_everywhere_at_once_neither_block_each_other_nor_leave_
         runs = partner["active"] and row["browser"] in enabled and str(row["job_configuration_id"]) not in paused
         assert row["never"] is not runs
         assert row["interval_seconds"] == 90
+
+
+JOB_HOWS = ["pause", "disable", "delete", "retime", "replace", "tag"]
+
+
+async def stop_job(api: httpx.AsyncClient, how: str, job_id: str) -> httpx.Response:
+    path = f"/jobs/{job_id}"
+    match how:
+        case "pause":
+            return await api.post(f"{path}/pause", json={"reason": "race"})
+        case "disable":
+            return await api.patch(path, json={"enabled": False})
+        case "delete":
+            return await api.delete(path)
+        case "retime":
+            return await api.patch(path, json={"schedule": {"interval_seconds": 3601}})
+        case "replace":
+            return await api.put(path, json={**CLI, "schedule": "0 0 1 1 *"})
+        case "tag":
+            return await api.post("/schedules/pause", json={"tag": "race", "reason": "race"})
+    raise AssertionError(how)
+
+
+@pytest_asyncio.fixture
+async def tagged_job(api: httpx.AsyncClient) -> dict[str, Any]:
+    """An hourly job with the tag `race`."""
+    made: dict[str, Any] = (await api.post("/jobs", json={**CLI, "schedule": "0 * * * *", "tags": ["race"]})).json()
+    return made
+
+
+@pytest.mark.parametrize("how", JOB_HOWS)
+async def test_what_the_planner_is_just_planning_of_a_job_is_taken_back(
+    api: httpx.AsyncClient, tagged_job: dict[str, Any], service: Service, planner: AsyncConnection, how: str
+) -> None:
+    [schedule] = await schedules(service)
+    assert await plan(planner, schedule) == 1
+    stopping = asyncio.create_task(stop_job(api, how, tagged_job["id"]))
+    await until_someone_waits(service)
+    await planner.commit()
+    assert (await stopping).is_success
+    assert await service.execute("SELECT id FROM scheduled_jobs") == []
+    assert await service.execute("SELECT id FROM job_results") == []
+
+
+@pytest.mark.parametrize("how", JOB_HOWS)
+async def test_a_planner_that_read_before_the_edit_of_a_job_plans_nothing_after_it(
+    api: httpx.AsyncClient, tagged_job: dict[str, Any], service: Service, planner: AsyncConnection, how: str
+) -> None:
+    [schedule] = await schedules(service)
+    assert (await stop_job(api, how, tagged_job["id"])).is_success
+    assert await plan(planner, schedule) == 0
+
+
+async def test_pauses_by_tag_and_edits_from_everywhere_neither_block_each_other_nor_leave_a_schedule_wrong(
+    api: httpx.AsyncClient, acme: dict[str, Any], service: Service
+) -> None:
+    await api.patch("/partners/acme", json={"tags": ["race"]})
+    configurations = [(await api.post("/job-configurations", json=EVERY_QUARTER)).json()["id"] for _ in range(2)]
+    jobs = [(await api.post("/jobs", json={**CLI, "tags": ["race"]})).json()["id"] for _ in range(2)]
+    past = {"since": "2026-11-01T00:00:00Z", "until": "2026-11-01T01:00:00Z"}
+    rounds = [
+        *(api.post("/schedules/pause", json={"tag": "race", "reason": "x"}) for _ in range(2)),
+        *(api.post("/schedules/resume", json={"tag": "race"}) for _ in range(2)),
+        *(api.post("/schedules/pause", json={"partner": "acme", "reason": "y"}) for _ in range(2)),
+        *(api.patch(f"/job-configurations/{id_}", json={"priority": "high"}) for id_ in configurations),
+        *(api.patch("/partners/acme", json={"active": active}) for active in (False, True)),
+        *(api.post(f"/jobs/{id_}/{call}") for id_ in jobs for call in ("run", "resume")),
+        *(api.put(f"/jobs/{id_}", json={**CLI, "tags": ["race"], "schedule": "@daily"}) for id_ in jobs),
+        *(api.post(f"/jobs/{id_}/backfill", json=past) for id_ in (*jobs, *jobs)),
+        api.post("/schedules/resume", json={"partner": "acme"}),
+    ]
+    answers = await asyncio.gather(*rounds)
+    assert {answer.status_code for answer in answers} <= {200, 202}
+    active = (await api.get("/partners/acme")).json()["active"]
+    found = [*(await api.get("/job-configurations")).json()["items"], *(await api.get("/jobs")).json()["items"]]
+    paused = {item["id"] for item in found if item["paused"]}
+    for row in await schedules(service):
+        runs = str(row["job_configuration_id"] or row["job_id"]) not in paused and (active or row["job_id"] is not None)
+        assert row["never"] is not runs
+
+
+@pytest.mark.parametrize("end", ["before", "after"])
+async def test_a_backfill_does_not_make_again_what_ends_meanwhile(
+    api: httpx.AsyncClient, tagged_job: dict[str, Any], service: Service, end: str
+) -> None:
+    path = f"/jobs/{tagged_job['id']}/backfill"
+    past = {"since": "2026-11-01T00:00:00Z", "until": "2026-11-01T01:00:00Z"}
+    [first] = (await api.post(path, json=past)).json()["scheduled_jobs"]
+    ended = """
+        WITH ended AS (DELETE FROM scheduled_jobs WHERE id = :id RETURNING *)
+        INSERT INTO job_results (id, due_at, schedule_id, origin, kind, job_id, outcome_code, outcome_class, message)
+        SELECT id, due_at, schedule_id, origin, kind, job_id, 'success', 'passed', 'm' FROM ended
+    """
+    async with service.engine.connect() as runner:
+        await runner.execute(text(ended), {"id": UUID(first["id"])})
+        if end == "before":
+            await runner.commit()
+            again = await api.post(path, json=past)
+        else:
+            asking = asyncio.create_task(api.post(path, json=past))
+            await until_someone_waits(service)
+            await runner.commit()
+            again = await asking
+    assert again.json() == {"scheduled_jobs_count": 0, "already_there": 1, "scheduled_jobs": []}
+    assert await service.execute("SELECT id FROM scheduled_jobs") == []
