@@ -16,7 +16,6 @@ from shared.queue import Delivery, Queue, Subscription
 log = structlog.get_logger(__name__)
 
 CALLBACK_LANE = "http"
-GRACE_SECONDS = 20
 HAND_BACK_SECONDS = 15
 
 _BROWSERS = text("SELECT name FROM browsers WHERE enabled ORDER BY name")
@@ -68,12 +67,12 @@ class Consumer:
             log.error("job_broken", job=str(message.scheduled_job_id), error=f"{type(error).__name__}: {error}"[:300])
             await delivery.ack()
 
-    async def stop(self) -> None:
+    async def stop(self, grace_seconds: float) -> None:
         """Take nothing more, let what runs finish within the grace time, hand the rest back."""
         for subscription in self._subscriptions.values():
             await subscription.cancel()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=GRACE_SECONDS)
+            await asyncio.wait(self._tasks, timeout=grace_seconds)
         for task in self._tasks:
             task.cancel()
         if self._tasks:

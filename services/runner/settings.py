@@ -9,6 +9,7 @@ class RunnerSettings(Settings, SecretSettings, CallbackSettings):
     """What the runner needs. `browser_slots` counts checks at once for each browser: the cores behind the Grid.
 
     `callback_slots` counts callbacks at once, `callbacks_per_host` those of them to one host.
+    `stop_grace_seconds` is what running attempts are given to end when it is told to stop.
     """
 
     amqp_url: str | None = None
@@ -18,4 +19,5 @@ class RunnerSettings(Settings, SecretSettings, CallbackSettings):
     browser_slots: int = Field(2, ge=1, le=1000)
     callback_slots: int = Field(200, ge=1, le=5000)
     callbacks_per_host: int = Field(50, ge=1, le=5000)
+    stop_grace_seconds: float = Field(20, ge=0, le=600)
     browser_no_sandbox: bool = False

@@ -117,7 +117,8 @@ def secrets_of(task: CallbackTask) -> Iterator[str]:
     for secret in task.signing_secrets:
         yield secret
         yield secret.partition("_")[2]
-    yield from (value for value in secrets_in_query(task.url) if len(value) >= _SHORTEST_IN_QUERY)
+    if "=" in task.url:
+        yield from (value for value in secrets_in_query(task.url) if len(value) >= _SHORTEST_IN_QUERY)
     if "@" in task.url:
         yield from _userinfo(task.url)
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from aiohttp import ClientResponse, StreamReader, hdrs
@@ -33,7 +33,7 @@ class LazyMask:
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self._secrets = [secret for secret in secrets if secret]
-        self._runs = [max(re.findall(r"[A-Za-z0-9]+", secret), key=len, default="") for secret in self._secrets]
+        self._runs = [_longest_run(secret) for secret in self._secrets]
 
     @cached_property
     def _mask(self) -> Mask:
@@ -48,6 +48,11 @@ class LazyMask:
     def beginning(self, text: str) -> str:
         """As `text`, for one that was cut off, perhaps within a secret: then its end goes as well."""
         return self.text(text)[: -self._mask.longest or None]
+
+
+@lru_cache(maxsize=1024)
+def _longest_run(secret: str) -> str:
+    return max(re.findall(r"[A-Za-z0-9]+", secret), key=len, default="")
 
 
 async def read_body(content: StreamReader, limit: int, into: bytearray) -> bool:
