@@ -3,7 +3,7 @@
 Callbacks to a sink make load that costs next to nothing; checks in a browser are for what only a browser shows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,6 +18,7 @@ from shared.models import Browser, Job, JobConfiguration, Partner, Schedule
 from shared.secret_box import SecretBox
 from tests.end_to_end.processes import Stack
 from tests.faults.checker import Findings, Watched, check
+from tests.faults.sink import Sink
 
 BROWSER = "chromium"
 RETRY = {
@@ -62,11 +63,30 @@ class Load:
         return await self._add(schedules, rows)
 
     async def add_callbacks(
-        self, *, jobs: int, interval_seconds: int, url: str, retry: dict[str, Any] | None = None, **rules: Any
+        self,
+        *,
+        jobs: int,
+        interval_seconds: int,
+        url: str,
+        retry: dict[str, Any] | None = None,
+        first_due_in: float | None = None,
+        quiet: tuple[float, float] | None = None,
+        **rules: Any,
     ) -> list[UUID]:
-        """As `add`, with a job for each schedule. `rules` replaces those of RULES; overlap is `allow`."""
+        """As `add`, with a job for each schedule. `rules` replaces those of RULES; overlap is `allow`.
+
+        With `first_due_in` all have their first due moment so many seconds from now, before now if negative. With
+        `quiet` none but that one falls between so and so many seconds from now.
+        """
         given = {**RULES, "overlap": "allow", **rules}
-        return await self._add(jobs, lambda now: _callback_rows(url, interval_seconds, retry or ONCE, given, now))
+
+        def rows(now: datetime) -> tuple[Any, ...]:
+            job, schedule = _callback_rows(url, interval_seconds, retry or ONCE, given, now, quiet)
+            if first_due_in is not None:
+                schedule.next_due = now + timedelta(seconds=first_due_in)
+            return job, schedule
+
+        return await self._add(jobs, rows)
 
     async def _add(self, count: int, rows_of: Callable[[datetime], tuple[Any, ...]]) -> list[UUID]:
         engine = connect(self._stack.database_url, application_name="parakeet test")
@@ -94,14 +114,17 @@ class Load:
             for identity, (timing, start) in self._started.items()
         ]
 
-    async def compare(self, watched: list[Watched]) -> Findings:
-        return await check(self._stack.database_url, watched)
+    async def compare(self, watched: Iterable[Watched], sink: Sink | None = None) -> Findings:
+        return await check(self._stack.database_url, watched, sink.requests if sink else ())
 
-    async def findings(self) -> Findings:
-        """Stop, await that everything is recorded, and compare."""
+    async def findings(self, sink: Sink | None = None) -> Findings:
+        """Stop, await that everything is recorded, and compare; also with what the sink of all callbacks saw."""
         watched = await self.stop()
+        await self.drained()
+        return await self.compare(watched, sink)
+
+    async def drained(self) -> None:
         await self._stack.until(_DRAINED, seconds=90)
-        return await self.compare(watched)
 
 
 def _check_rows(
@@ -134,7 +157,12 @@ def _check_rows(
 
 
 def _callback_rows(
-    url: str, interval: int, retry: dict[str, Any], rules: dict[str, Any], now: datetime
+    url: str,
+    interval: int,
+    retry: dict[str, Any],
+    rules: dict[str, Any],
+    now: datetime,
+    quiet: tuple[float, float] | None,
 ) -> tuple[Job, Schedule]:
     job = Job(
         id=uuid4(),
@@ -152,13 +180,17 @@ def _callback_rows(
         priority="normal",
         **rules,
     )
-    schedule = _schedule(interval, rules, now)
+    schedule = _schedule(interval, rules, now, quiet)
     schedule.kind, schedule.lane, schedule.job_id = "callback", "http", job.id
     return job, schedule
 
 
-def _schedule(interval: int, rules: dict[str, Any], now: datetime) -> Schedule:
-    identity = uuid4()
+def _schedule(
+    interval: int, rules: dict[str, Any], now: datetime, quiet: tuple[float, float] | None = None
+) -> Schedule:
+    # The phase of an interval comes from the identity.
+    identities = iter(uuid4, None)
+    identity = next(each for each in identities if quiet is None or _is_quiet(Timing(each, interval), now, *quiet))
     timing = Timing(identity, interval_seconds=interval)
     return Schedule(
         id=identity,
@@ -171,6 +203,10 @@ def _schedule(interval: int, rules: dict[str, Any], now: datetime) -> Schedule:
         priority=1,
         **rules,
     )
+
+
+def _is_quiet(timing: Timing, now: datetime, start: float, end: float) -> bool:
+    return timing.due_after(now + timedelta(seconds=start)) > now + timedelta(seconds=end)
 
 
 def _end(next_due: datetime, stopped_at: datetime) -> datetime:
