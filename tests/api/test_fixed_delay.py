@@ -89,3 +89,24 @@ async def test_only_the_next_run_is_known(api: httpx.AsyncClient, service: Servi
     made = (await api.post("/jobs", json={**CLI, "schedule": DELAYED})).json()
     items = (await api.get(f"/jobs/{made['id']}/next-runs")).json()["items"]
     assert [(item["due_at"], item["browser"], item["oddity"]) for item in items] == [(made["next_due"], None, None)]
+
+
+async def test_while_the_run_before_is_live_nothing_is_due(api: httpx.AsyncClient, service: Service) -> None:
+    made = (await api.post("/jobs", json={**CLI, "schedule": DELAYED})).json()
+    [schedule] = await schedules(service)
+    running = await make_due(service, schedule["id"], -1000, "running")
+    await service.execute("UPDATE schedules SET next_due = now() - interval '100 s'")
+    (await api.patch(f"/jobs/{made['id']}", json={"description": "x"})).raise_for_status()
+    assert [row["id"] for row in await service.execute("SELECT id FROM scheduled_jobs")] == [running]
+    assert await service.execute("SELECT id FROM job_results") == []
+
+
+async def test_once_it_has_ended_the_delay_counts_from_its_end(api: httpx.AsyncClient, service: Service) -> None:
+    made = (await api.post("/jobs", json={**CLI, "schedule": DELAYED})).json()
+    [schedule] = await schedules(service)
+    due = await make_due(service, schedule["id"], -1000)
+    assert (await api.post(f"/scheduled-jobs/{due}/cancel")).is_success
+    await service.execute("UPDATE schedules SET next_due = now() - interval '100 s'")
+    changed = (await api.patch(f"/jobs/{made['id']}", json={"description": "x"})).json()
+    assert near(datetime.fromisoformat(changed["next_due"]), 900)
+    assert await service.execute("SELECT id FROM scheduled_jobs") == []

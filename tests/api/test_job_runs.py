@@ -151,3 +151,17 @@ async def test_moments_that_no_scheduler_planned_still_end_in_a_result(
     else:
         expected.append((moments[2], "cancelled"))
     assert ended == expected
+
+
+async def test_what_is_caught_up_after_an_outage_runs_in_turn(api: httpx.AsyncClient, service: Service) -> None:
+    late = {**CLI, "schedule": "0 * * * *", "start_deadline_seconds": 86_400, "catch_up": "all"}
+    path = f"/jobs/{(await api.post('/jobs', json=late)).json()['id']}"
+    await service.execute("UPDATE schedules SET next_due = next_due - interval '3 hours'")
+
+    async def overlaps() -> list[str]:
+        found = await service.execute("SELECT overlap FROM scheduled_jobs WHERE due_at < now() - interval '11 s'")
+        return [row["overlap"] for row in found]
+
+    for change, expected in (({"name": "a"}, "in_turn"), ({"name": "b"}, "in_turn"), ({"overlap": "allow"}, "allow")):
+        (await api.patch(path, json=change)).raise_for_status()
+        assert set(await overlaps()) == {expected}

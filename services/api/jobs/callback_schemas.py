@@ -67,7 +67,7 @@ class CallbackSent(Sent):
     @classmethod
     def _small_enough(cls, payload: Any) -> Any:
         require_storable(payload)
-        if len(json.dumps(payload, ensure_ascii=False).encode()) > MAX_PAYLOAD_BYTES:
+        if len(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_PAYLOAD_BYTES:
             raise ValueError("must be at most 64 KB of JSON")
         _require_templates(payload)
         return payload

@@ -93,7 +93,7 @@ def sent_form(job: Job) -> dict[str, Any]:
     return {
         **{name: getattr(job, name) for name in _OWN_NAMES},
         "schedule": schedule.get("cron", interval),
-        "timezone": schedule["timezone"],
+        "timezone": schedule.get("timezone", "UTC"),
         "job": {name: getattr(job, name) for name in _CALLBACK_NAMES},
     }
 

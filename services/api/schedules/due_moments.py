@@ -8,19 +8,28 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.domain.schedule import CatchUp, Origin, plan, scheduled_job_id
+from shared.domain.schedule import CatchUp, Origin, Overlap, plan, scheduled_job_id
 from shared.ledger import end_not_run
 from shared.models import Schedule, ScheduledJob
 
 MISSED = "The scheduler did not get round to it in time."
 
+_RUN_BEFORE = text("""
+    SELECT EXISTS (SELECT 1 FROM scheduled_jobs WHERE schedule_id = :id AND origin = 'schedule') AS live,
+           (SELECT recorded_at FROM job_results WHERE schedule_id = :id AND origin = 'schedule'
+            ORDER BY due_at DESC LIMIT 1) AS ended_at
+""")
+
 
 async def plan_overdue(session: AsyncSession, schedules: Sequence[Schedule], now: datetime) -> None:
     """By the rule that the scheduler follows, for schedules whose rows the caller has locked."""
     for schedule in schedules:
+        if schedule.fixed_delay and not schedule.never_due and await _run_before_is_live(session, schedule):
+            continue
         while not schedule.never_due and schedule.next_due <= now:
             await _plan_some(session, schedule, now)
 
@@ -38,12 +47,24 @@ async def plan_ahead(session: AsyncSession, schedules: Sequence[Schedule]) -> No
     await session.flush()
 
 
+async def _run_before_is_live(session: AsyncSession, schedule: Schedule) -> bool:
+    """Whether nothing is due yet, with a fixed delay. Once it has ended, the next due moment counts from its end."""
+    before = (await session.execute(_RUN_BEFORE, {"id": schedule.id})).one()
+    if before.ended_at is not None and not before.live:
+        schedule.next_due = max(schedule.next_due, schedule.timing().due_after(before.ended_at))
+    return bool(before.live)
+
+
 async def _plan_some(session: AsyncSession, schedule: Schedule, now: datetime) -> None:
     deadline = timedelta(seconds=schedule.start_deadline_seconds)
     planned = plan(
         schedule.timing(), CatchUp(schedule.catch_up), deadline, next_due=schedule.next_due, now=now, until=now
     )
     rows = [scheduled_job_row(schedule, Origin.SCHEDULE, due_at) for due_at in (*planned.missed, *planned.run)]
+    # What is caught up is wanted moment by moment, so those that overlap wait for each other.
+    if schedule.overlap != Overlap.ALLOW:
+        for row in rows[len(planned.missed) :][: planned.caught_up]:
+            row["overlap"] = Overlap.IN_TURN
     if rows:
         await session.execute(insert(ScheduledJob).values(rows).on_conflict_do_nothing())
     missed = [scheduled_job_id(schedule.id, Origin.SCHEDULE, due_at) for due_at in planned.missed]

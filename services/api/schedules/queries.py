@@ -66,8 +66,9 @@ def _upcoming(schedule: Schedule, planned: Sequence[datetime], now: datetime) ->
     if schedule.never_due:
         return
     if timing.fixed_delay:
+        # At the earliest: the end of the run before moves it on.
         if not planned:
-            yield _next_run(schedule, timing, CronMoment(schedule.next_due))
+            yield _next_run(schedule, timing, CronMoment(max(schedule.next_due, now)))
         return
     moment = _moment_from(timing, max(schedule.next_due, now))
     while moment is not None:

@@ -26,7 +26,9 @@ UNCLAIMED = ScheduledJob.state.in_(("planned", "dispatched"))
 # Jobs on their way that are not due yet follow an edit that leaves the timing alone. Run now keeps its own terms.
 _FOLLOW = text("""
     UPDATE scheduled_jobs jobs
-    SET overlap = schedules.overlap, priority = schedules.priority,
+    SET overlap = CASE WHEN jobs.overlap = 'in_turn' AND schedules.overlap <> 'allow' THEN 'in_turn'
+                       ELSE schedules.overlap END,
+        priority = schedules.priority,
         start_by = jobs.due_at + schedules.start_deadline_seconds * interval '1 second'
     FROM schedules
     WHERE schedules.id = jobs.schedule_id AND schedules.id = ANY(CAST(:ids AS uuid[]))

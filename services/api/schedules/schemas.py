@@ -211,7 +211,7 @@ class NextRun(View):
 
 class NextRuns(View):
     items: list[NextRun] = Field(
-        description="The next moments; none while nothing is due. With a fixed delay only the next one is known."
+        description="The next moments; none while nothing is due. With a fixed delay only the earliest next one."
     )
 
 
