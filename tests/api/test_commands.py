@@ -78,4 +78,4 @@ async def test_secrets_are_rotated(service: Service) -> None:
     code, output = await run(
         "services.api.keys", "rotate-secrets", database_url=service.settings.database_url, secret_keys=keys
     )
-    assert (code, output) == (0, "0 partners now use the first key.\n")
+    assert (code, output) == (0, "0 partners and jobs now use the first key.\n")
