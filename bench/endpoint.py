@@ -1,4 +1,7 @@
-"""A callback target that answers 200 after a while: `python -m bench.endpoint PORT MILLISECONDS`."""
+"""A callback target that answers 200 after a while: `python -m bench.endpoint PORT MILLISECONDS`.
+
+`GET /count` says how many requests have come so far, itself not counted.
+"""
 
 import asyncio
 import sys
@@ -8,12 +11,20 @@ from aiohttp import web
 
 
 async def serve(port: int, milliseconds: int) -> None:
+    seen = 0
+
     async def answer(request: web.Request) -> web.Response:
+        nonlocal seen
+        seen += 1
         await request.read()
         await asyncio.sleep(milliseconds / 1000)
         return web.json_response({"ok": True})
 
+    async def count(request: web.Request) -> web.Response:
+        return web.json_response({"requests": seen})
+
     app = web.Application()
+    app.router.add_get("/count", count)
     app.router.add_route("*", "/{any:.*}", answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
