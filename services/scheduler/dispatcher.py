@@ -4,7 +4,6 @@ A crash in between makes a duplicate, which the claim refuses; each other order 
 """
 
 import asyncio
-import time
 from collections import Counter, deque
 
 import structlog
@@ -15,14 +14,14 @@ from services.scheduler.agenda import Agenda, Entry
 from services.scheduler.dedupe import Dedupe
 from services.scheduler.overlap import settle_overlap
 from services.scheduler.replicas import Replicas
+from services.scheduler.window import PublishWindow
 from shared.clock import DatabaseClock
 from shared.crash_points import crash_point
 from shared.process import wait_for
-from shared.queue import Message, PublishFailed, Queue
+from shared.queue import Message, PublishFailed, Queue, Unconfirmed
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 500
 MARK_EVERY_SECONDS = 0.05
 LONGEST_SLEEP_SECONDS = 0.05
 SAMPLES = 5_000
@@ -56,7 +55,7 @@ class Dispatcher:
         self._not_run = not_run
         self._tasks: set[asyncio.Task[None]] = set()
         self._confirmed: list[Entry] = []
-        self._wait_until = 0.0
+        self._window = PublishWindow()
         self._lateness_seconds: deque[float] = deque(maxlen=SAMPLES)
         self.dispatched = 0
 
@@ -65,20 +64,21 @@ class Dispatcher:
         marking = asyncio.create_task(self._keep_marking(stop))
         while not stop.is_set():
             now = self._clock.now()
-            if self._held_back():
+            if not self._replicas.may_fire():
                 await wait_for(stop, LONGEST_SLEEP_SECONDS)
                 continue
-            for entry in self._agenda.take_due(now, AT_ONCE - len(self._tasks)):
+            if not self._window.open:
+                await self._window.freed(LONGEST_SLEEP_SECONDS)
+                continue
+            for entry in self._agenda.take_due(now, self._window.room):
                 task = asyncio.create_task(self._dispatch(entry))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+                self._window.enter()
             await asyncio.sleep(self._seconds_to_next())
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await marking
         await self._mark()
-
-    def _held_back(self) -> bool:
-        return time.monotonic() < self._wait_until or len(self._tasks) >= AT_ONCE or not self._replicas.may_fire()
 
     def _seconds_to_next(self) -> float:
         moment = self._agenda.next_run_after()
@@ -96,17 +96,23 @@ class Dispatcher:
                 crash_point("before_publish")
                 await self._queue.publish(Message(entry.id, entry.attempt, entry.lane, entry.priority))
                 crash_point("after_publish")
+                self._window.grow()
                 self._note_dispatch(entry)
             self._confirmed.append(entry)
+        except Unconfirmed as error:
+            if self._window.shrink():
+                log.warning("broker_not_answering", reason=str(error), at_once=self._window.size)
+            self._agenda.release(entry)
         except PublishFailed as error:
-            log.warning("publish_failed", lane=entry.lane, reason=str(error))
-            # The whole broker, or one full lane: half a second lets the others pass first.
-            self._wait_until = time.monotonic() + (0.5 if "no confirm" in str(error) else 0.0)
+            # One full lane: it comes again with the next tick, and lets the others pass.
+            log.warning("publish_refused", lane=entry.lane, reason=str(error))
             self._agenda.release(entry)
         except (Exception, asyncio.CancelledError) as error:
             # A connection that breaks may cancel the wait for its confirm: as unknown as any other failure.
             log.error("dispatch_failed", job=str(entry.id), error=f"{type(error).__name__}: {error}"[:300])
             self._agenda.release(entry)
+        finally:
+            self._window.leave()
 
     def _note_dispatch(self, entry: Entry) -> None:
         self.dispatched += 1

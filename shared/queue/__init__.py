@@ -6,11 +6,15 @@ from typing import Protocol
 
 from shared.queue.message import Message, UnreadableMessage
 
-__all__ = ["Delivery", "Message", "PublishFailed", "Queue", "Subscription", "UnreadableMessage"]
+__all__ = ["Delivery", "Message", "PublishFailed", "Queue", "Subscription", "Unconfirmed", "UnreadableMessage"]
 
 
 class PublishFailed(Exception):
     """The queue did not confirm. Whether it holds the message is unknown, so its row must stay planned."""
+
+
+class Unconfirmed(PublishFailed):
+    """The queue did not answer in time: it is away, or slower than it is sent to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage, AbstractQueue
 
-from shared.queue import Delivery, Message, PublishFailed, UnreadableMessage
+from shared.queue import Delivery, Message, PublishFailed, Unconfirmed, UnreadableMessage
 from shared.queue.message import queue_names
 
 log = structlog.get_logger(__name__)
@@ -112,7 +112,7 @@ class _Publisher:
             # Of many that fail together only the first closes; the others would close its successor.
             if used is self._connection:
                 await self.close()
-            raise PublishFailed(f"no confirm: {type(error).__name__}") from error
+            raise Unconfirmed(type(error).__name__) from error
 
     async def _ready(self, name: str) -> AbstractExchange:
         async with self._opening:

@@ -75,7 +75,7 @@ async def test_what_is_due_is_published_once_and_marked(world: World, dispatch: 
 async def test_without_a_broker_it_stays_planned_and_goes_out_later(world: World, dispatch: Dispatch) -> None:
     job = await world.job(due_in=-1)
     dispatch.wire.down = True
-    await dispatch.run_until(lambda: dispatch.dispatcher._wait_until)
+    await dispatch.run_until(lambda: dispatch.wire.refused)
     assert (await world.the_job(job)).state == "planned"
     dispatch.wire.down = False
     await dispatch.run_until_state(job, "dispatched")

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import DatabaseClock
 from shared.domain.schedule import SHARDS, Origin, scheduled_job_id, shard_of
-from shared.queue import Message, PublishFailed
+from shared.queue import Message, Unconfirmed
 
 LANE = "browser.chromium"
 RETRY = {
@@ -147,8 +147,10 @@ class Wire:
     def __init__(self) -> None:
         self.published: list[Message] = []
         self.down = False
+        self.refused = 0
 
     async def publish(self, message: Message) -> None:
         if self.down:
-            raise PublishFailed("no confirm: the test took the broker away")
+            self.refused += 1
+            raise Unconfirmed("the test took the broker away")
         self.published.append(message)
