@@ -39,7 +39,8 @@ async def replay_one(session: Session, letter_id: Id, author: Author) -> Schedul
     return ScheduledJobsMade(scheduled_jobs=[scheduled_job_view(made)])
 
 
-@router.delete("/{id}", status_code=204, dependencies=[WRITE], responses=problems(404, 409))
+# Of UUIDs only: else it would take the path of the bulk replay for an id.
+@router.delete("/{id:uuid}", status_code=204, dependencies=[WRITE], responses=problems(404, 409))
 async def delete(session: Session, letter_id: Id) -> None:
     """Drop one that is settled. Its result stays."""
     await drop(session, letter_id)
