@@ -44,7 +44,7 @@ async def test_the_moments_of_the_range_are_made_behind_all_others(api: httpx.As
     rows = await service.execute("SELECT *, run_after <= clock_timestamp() AS due FROM scheduled_jobs ORDER BY due_at")
     for row, moment in zip(rows, moments, strict=True):
         assert row["id"] == scheduled_job_id(schedule["id"], Origin.BACKFILL, moment)
-        assert (row["due_at"], row["origin"], row["priority"], row["overlap"]) == (moment, "backfill", 2, "allow")
+        assert (row["due_at"], row["origin"], row["priority"], row["overlap"]) == (moment, "backfill", 2, "in_turn")
         assert row["start_by"] - row["run_after"] == timedelta(days=7)
         assert row["due"]
         assert (row["kind"], row["lane"], row["job_id"]) == ("callback", "http", schedule["job_id"])

@@ -16,7 +16,7 @@ from services.api.schedules.due_moments import scheduled_job_row
 from services.api.schedules.schedule_rows import read_clock
 from services.api.schedules.schemas import MAX_BACKFILLED, MAX_BACKFILLED_SHOWN, Backfilled, BackfillSent
 from shared.domain.cron import InvalidCron
-from shared.domain.schedule import Origin, Timing
+from shared.domain.schedule import Origin, Overlap, Timing
 from shared.models import JobResult, Schedule, ScheduledJob
 
 BACKFILL_PRIORITY = 2
@@ -29,14 +29,22 @@ async def backfill(session: AsyncSession, schedules: Sequence[Schedule], sent: B
     now = await read_clock(session)
     _require_sensible(schedules, sent, now)
     moments = await _moments(schedules, sent)
-    terms = {"run_after": now, "start_by": now + START_WITHIN, "priority": BACKFILL_PRIORITY, "overlap": "allow"}
-    rows = [scheduled_job_row(schedule, Origin.BACKFILL, due_at, **terms) for due_at, schedule in moments]
+    terms = {"run_after": now, "start_by": now + START_WITHIN, "priority": BACKFILL_PRIORITY}
+    rows = [
+        scheduled_job_row(schedule, Origin.BACKFILL, due_at, **terms, overlap=_overlap(schedule))
+        for due_at, schedule in moments
+    ]
     made = await _insert_new(session, rows, sent)
     return Backfilled(
         scheduled_jobs_count=len(made),
         already_there=len(rows) - len(made),
         scheduled_jobs=[scheduled_job_view(job) for job in await _read_first(session, made)],
     )
+
+
+def _overlap(schedule: Schedule) -> Overlap:
+    """Each moment is wanted, so where runs must not overlap they wait for each other."""
+    return Overlap.ALLOW if schedule.overlap == Overlap.ALLOW else Overlap.IN_TURN
 
 
 def _require_sensible(schedules: Sequence[Schedule], sent: BackfillSent, now: datetime) -> None:
