@@ -29,8 +29,8 @@ async def add_job(service: Service, name: str = "Nightly export", **change: Any)
         INSERT INTO jobs (id, name, schedule, callback_url, http_method, success, max_redirects, timeout_seconds, retry,
             overlap, catch_up, start_deadline_seconds, jitter_seconds, failing_after, working_after, priority,
             paused_reason, paused_at, paused_until)
-        VALUES (:id, :name, CAST(:schedule AS jsonb), :callback_url, 'post', '{"status_codes": ["200-299"]}', 0, 30, '{}', 'skip',
-            'latest', 600, 0, 2, 1, 'normal', :paused_reason, :paused_at, :paused_until)
+        VALUES (:id, :name, CAST(:schedule AS jsonb), :callback_url, 'post', '{"status_codes": ["200-299"]}', 0, 30,
+            '{}', 'skip', 'latest', 600, 0, 2, 1, 'normal', :paused_reason, :paused_at, :paused_until)
         """,
         **{**values, "schedule": json.dumps(values["schedule"])},
     )
