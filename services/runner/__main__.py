@@ -69,6 +69,7 @@ async def run(settings: RunnerSettings, queue: Queue, stop: asyncio.Event) -> No
             await consumer.consume_callbacks()
             async with asyncio.TaskGroup() as duties:
                 duties.create_task(repeat("follow_browsers", consumer.follow_browsers, 1, stop))
+                duties.create_task(repeat("step_aside", consumer.step_aside_if_cut_off, 1, stop))
                 duties.create_task(repeat("close_orphans", lambda: close_orphans(engine), 5, stop))
                 duties.create_task(repeat("abort_if_cut_off", leases.abort_if_cut_off, 1, stop))
             await consumer.stop(settings.stop_grace_seconds)

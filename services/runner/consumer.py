@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 CALLBACK_LANE = "http"
 HAND_BACK_SECONDS = 15
+# Some beats of the leases' pulse: a database that restarts is back sooner.
+STEP_ASIDE_AFTER_SECONDS = 5
 
 _BROWSERS = text("SELECT name FROM browsers WHERE enabled ORDER BY name")
 
@@ -32,6 +34,7 @@ class Consumer:
         self._callback_slots = callback_slots
         self._subscriptions: dict[str, Subscription] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._aside = False
 
     async def consume_callbacks(self) -> None:
         # Some more than can run, so that slots never wait for the broker while others are being recorded.
@@ -41,11 +44,26 @@ class Consumer:
         """Consume the lane of every enabled browser, and no other."""
         async with self._runner.engine.connect() as connection:
             wanted = {f"browser.{name}" for name in (await connection.execute(_BROWSERS)).scalars()}
+        if self._aside:
+            return
         for lane in wanted - self._subscriptions.keys():
             await self._open(lane, self._browser_slots)
         for lane in self._subscriptions.keys() - wanted - {CALLBACK_LANE}:
             await self._subscriptions.pop(lane).cancel()
             log.info("lane_closed", lane=lane)
+
+    async def step_aside_if_cut_off(self) -> None:
+        """To be called every second. Without the database nothing can be claimed, so what waits here goes to others."""
+        cut_off = self._runner.leases.age_seconds > STEP_ASIDE_AFTER_SECONDS
+        if cut_off and not self._aside:
+            self._aside = True
+            log.warning("stepped_aside", waiting=len(self._tasks))
+            while self._subscriptions:
+                await self._subscriptions.popitem()[1].close()
+        elif self._aside and not cut_off:
+            self._aside = False
+            log.info("stepped_back")
+            await self.consume_callbacks()
 
     async def _open(self, lane: str, slots: int, ahead: int = 0) -> None:
         """As many messages in hand as can run and `ahead`: the rest stays with the broker, for other runners."""

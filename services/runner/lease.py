@@ -42,6 +42,11 @@ class Leases:
         self._loop = asyncio.get_running_loop()
         self._pulse = Pulse("runner leases", database_url, REPORT_SECONDS, self._beat)
 
+    @property
+    def age_seconds(self) -> float:
+        """Since the database last took a beat of ours."""
+        return self._pulse.age_seconds
+
     async def start(self) -> None:
         await self._pulse.start()
 
@@ -78,7 +83,8 @@ class Leases:
             self._loop.call_soon_threadsafe(self._lost, token)
 
     def _lost(self, token: UUID) -> None:
-        if token in self._held:
-            job, work = self._held[token]
+        job, work = self._held.get(token, (None, None))
+        # What is being recorded has left its row already, perhaps between the renewal's look and now.
+        if work is not None and not work.done():
             log.warning("lease_lost", job=str(job))
             work.cancel()

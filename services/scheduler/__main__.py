@@ -37,15 +37,7 @@ async def run(settings: SchedulerSettings, queue: Queue, stop: asyncio.Event) ->
     clock, agenda, dedupe = DatabaseClock(engine), Agenda(), Dedupe(settings.redis_url)
 
     def report() -> dict[str, Any]:
-        lateness = dispatcher.lateness_milliseconds()
-        return {
-            "lateness_p99_ms": lateness.get("p99"),
-            "lateness_ms": lateness,
-            "dispatched": dispatcher.dispatched,
-            "agenda": len(agenda),
-            "not_run": dict(not_run),
-            "lag_seconds": lateness.get("p99", 0.0) / 1000,
-        }
+        return {**dispatcher.report(), "agenda": len(agenda), "not_run": dict(not_run)}
 
     replicas = Replicas(settings.database_url, report)
     dispatcher = Dispatcher(engine, clock, agenda, replicas, queue, dedupe, not_run)

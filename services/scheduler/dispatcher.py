@@ -4,7 +4,10 @@ A crash in between makes a duplicate, which the claim refuses; each other order 
 """
 
 import asyncio
+import time
 from collections import Counter, deque
+from datetime import datetime
+from typing import Any
 
 import structlog
 from sqlalchemy import text
@@ -25,6 +28,8 @@ log = structlog.get_logger(__name__)
 MARK_EVERY_SECONDS = 0.05
 LONGEST_SLEEP_SECONDS = 0.05
 SAMPLES = 5_000
+# Of the rate: one a renewal, so some ten seconds.
+RATE_SAMPLES = 20
 
 _MARK = text("""
     UPDATE scheduled_jobs SET state = 'dispatched', dispatched_at = now()
@@ -58,6 +63,8 @@ class Dispatcher:
         self._window = PublishWindow()
         self._lateness_seconds: deque[float] = deque(maxlen=SAMPLES)
         self.dispatched = 0
+        self._last_confirm: datetime | None = None
+        self._counts: deque[tuple[float, int]] = deque(maxlen=RATE_SAMPLES)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sleep until the next is due, publish all that is due, until told to stop; then finish what is in hand."""
@@ -115,11 +122,13 @@ class Dispatcher:
             self._window.leave()
 
     def _note_dispatch(self, entry: Entry) -> None:
+        now = self._clock.now()
         self.dispatched += 1
+        self._last_confirm = now
         # What was past due when it was read (a run now, or after an outage) says nothing of the dispatcher's pace; an
         # outage shows as overdue jobs.
         if not entry.published_before:
-            self._lateness_seconds.append((self._clock.now() - entry.run_after).total_seconds())
+            self._lateness_seconds.append((now - entry.run_after).total_seconds())
 
     async def _keep_marking(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -153,7 +162,22 @@ class Dispatcher:
         for entry in batch:
             self._agenda.release(entry)
 
-    def lateness_milliseconds(self) -> dict[str, float]:
+    def report(self) -> dict[str, Any]:
+        """What the scheduler says of itself, to be asked at each renewal."""
+        lateness = self._lateness_milliseconds()
+        self._counts.append((time.monotonic(), self.dispatched))
+        (began, before), (now, count) = self._counts[0], self._counts[-1]
+        return {
+            "lateness_p99_ms": lateness.get("p99"),
+            "lateness_ms": lateness,
+            "lag_seconds": lateness.get("p99", 0.0) / 1000,
+            "dispatched": self.dispatched,
+            "dispatched_per_second": round((count - before) / (now - began), 1) if now > began else None,
+            "last_confirm": self._last_confirm.isoformat() if self._last_confirm else None,
+            "at_once": self._window.size,
+        }
+
+    def _lateness_milliseconds(self) -> dict[str, float]:
         """p50, p99 and max of due-to-confirmed over the last dispatches; empty before the first."""
         ordered = sorted(self._lateness_seconds)
         if not ordered:

@@ -11,7 +11,7 @@ from shared.models.base import Base
 class Replica(Base):
     """A scheduler or runner process that renews its row. A fresh id per process start, never a host name.
 
-    `report`, scheduler: {lateness_p99_ms, dispatched_per_second, agenda}; runner: {slots, busy, grid}.
+    `report`, scheduler: {lateness_p99_ms, dispatched_per_second, agenda, not_run, ...}; runner: {slots, busy, lanes}.
     """
 
     __tablename__ = "replicas"
