@@ -29,6 +29,9 @@ class Subscription(Protocol):
     async def cancel(self) -> None:
         """Take no more messages. Those in hand can still be acknowledged until the queue is closed."""
 
+    async def close(self) -> None:
+        """Take no more messages; those in hand go back to the queue, for others, and acking them then does nothing."""
+
 
 class Queue(Protocol):
     async def publish(self, message: Message) -> None:

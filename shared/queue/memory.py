@@ -84,6 +84,10 @@ class _MemorySubscription:
     async def cancel(self) -> None:
         self._queue.unsubscribe(self)
 
+    async def close(self) -> None:
+        await self.cancel()
+        self.lose()
+
     def lose(self) -> None:
         """What a broken connection does: everything unacknowledged goes back."""
         for unacknowledged in self._unacknowledged.values():

@@ -48,7 +48,7 @@ class RabbitQueue:
     async def subscribe(self, lane: str, prefetch: int, receive: Callable[[Delivery], None]) -> "_RabbitSubscription":
         subscription = _RabbitSubscription(self._url, self._arguments, self._watch_seconds, lane, prefetch, receive)
         subscription.start()
-        self._subscriptions.append(subscription)
+        self._subscriptions = [each for each in self._subscriptions if not each.closed] + [subscription]
         return subscription
 
     async def depths(self, lanes: list[str]) -> dict[str, int]:
@@ -171,6 +171,10 @@ class _RabbitSubscription:
         self._consuming: list[tuple[AbstractQueue, str]] = []
         self._connection: AbstractConnection | None = None
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self._task is None and self._connection is None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._keep_consuming(), name=f"consume {self._lane}")
