@@ -1,6 +1,7 @@
 """`python -m services.scheduler`: wires the scheduler's duties and runs them until it is told to stop."""
 
 import asyncio
+import gc
 import sys
 from collections import Counter
 from typing import Any
@@ -66,6 +67,9 @@ async def main(settings: SchedulerSettings) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
     queue = RabbitQueue(settings.amqp_url)
+    # What is there now stays; looking through it again and again would delay what is due by tens of milliseconds.
+    gc.collect()
+    gc.freeze()
     try:
         await run(settings, queue, stop)
     finally:

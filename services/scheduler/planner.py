@@ -23,6 +23,8 @@ from shared.domain.schedule import CatchUp, Origin, Plan, Timing, plan, schedule
 log = structlog.get_logger(__name__)
 
 PLAN_AHEAD = timedelta(seconds=2)
+# Two ticks and a half: what is further ahead would only be read once more.
+LOAD_AHEAD = timedelta(seconds=1.25)
 PER_SHARD = 500
 AT_A_TIME = 25
 
@@ -117,7 +119,7 @@ class Planner:
                 pass
             now = self._clock.now()
             self._agenda.begin_reading()
-            asked = {"shards": shards, "until": now + PLAN_AHEAD, "per_shard": PER_SHARD}
+            asked = {"shards": shards, "until": now + LOAD_AHEAD, "per_shard": PER_SHARD}
             rows = (await connection.execute(_LOAD, asked)).all()
             self._agenda.rebuild([entry async for entry in _in_turns(entry_of(row, now) for row in rows)])
 
