@@ -167,7 +167,7 @@ def _callback_rows(
     job = Job(
         id=uuid4(),
         name="Load",
-        schedule={"interval_seconds": interval},
+        schedule={"interval_seconds": interval, "interval_mode": "fixed_rate", "timezone": "UTC"},
         callback_url=url,
         http_method="post",
         payload={"attempt": "{{attempt}}", "due_at": "{{due_at}}"},
