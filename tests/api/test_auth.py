@@ -36,6 +36,18 @@ ROUTES: dict[tuple[str, str], Scope] = {
     ("POST", f"{V1}/job-configurations/{{id}}/resume"): "write",
     ("POST", f"{V1}/job-configurations/{{id}}/run"): "run",
     ("GET", f"{V1}/job-configurations/{{id}}/next-runs"): "read",
+    ("POST", f"{V1}/job-configurations/{{id}}/backfill"): "run",
+    ("GET", f"{V1}/jobs"): "read",
+    ("POST", f"{V1}/jobs"): "write",
+    ("GET", f"{V1}/jobs/{{id}}"): "read",
+    ("PUT", f"{V1}/jobs/{{id}}"): "write",
+    ("PATCH", f"{V1}/jobs/{{id}}"): "write",
+    ("DELETE", f"{V1}/jobs/{{id}}"): "write",
+    ("POST", f"{V1}/jobs/{{id}}/pause"): "write",
+    ("POST", f"{V1}/jobs/{{id}}/resume"): "write",
+    ("POST", f"{V1}/jobs/{{id}}/run"): "run",
+    ("POST", f"{V1}/jobs/{{id}}/backfill"): "run",
+    ("GET", f"{V1}/jobs/{{id}}/next-runs"): "read",
     ("GET", f"{V1}/scheduled-jobs"): "read",
     ("POST", f"{V1}/scheduled-jobs/{{id}}/cancel"): "run",
     ("GET", f"{V1}/dead-letters"): "read",
@@ -49,6 +61,8 @@ ROUTES: dict[tuple[str, str], Scope] = {
     ("GET", f"{V1}/status"): "read",
     ("GET", f"{V1}/infrastructure"): "read",
     ("POST", f"{V1}/schedules/preview"): "read",
+    ("POST", f"{V1}/schedules/pause"): "write",
+    ("POST", f"{V1}/schedules/resume"): "write",
     ("GET", "/metrics"): "read",
 }
 OPEN = {("GET", "/healthz"), ("GET", "/readyz")}
@@ -58,6 +72,14 @@ BODIES: dict[str, Any] = {
     f"{V1}/job-configurations": {"partner": "none", "browsers": ["none"], "schedule": {"interval_seconds": 60}},
     f"{V1}/job-configurations/{{id}}/pause": {"reason": "x"},
     f"{V1}/schedules/preview": {"cron": "* * * * *"},
+    f"{V1}/schedules/pause": {"tag": "none", "reason": "x"},
+    f"{V1}/schedules/resume": {"tag": "none"},
+    f"{V1}/jobs": {"name": "X", "schedule": "* * * * *", "job": {"callback_url": "http://x.example"}},
+    f"{V1}/jobs/{{id}}": {"name": "X", "schedule": "* * * * *", "job": {"callback_url": "http://x.example"}},
+    f"{V1}/jobs/{{id}}/pause": {"reason": "x"},
+    f"{V1}/jobs/{{id}}/backfill": {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
+    f"{V1}/job-configurations/{{id}}/backfill": {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
+    f"{V1}/dead-letters/replay": {"job": ID},
 }
 
 
@@ -68,7 +90,7 @@ def described(app: FastAPI) -> set[tuple[str, str]]:
 async def call(client: httpx.AsyncClient, method: str, template: str) -> httpx.Response:
     path = template.format(id=ID, code="none", name="none")
     body = {} if method == "PATCH" else BODIES.get(template)
-    return await client.request(method, path, json=body if method in ("POST", "PATCH") else None)
+    return await client.request(method, path, json=body if method in ("POST", "PUT", "PATCH") else None)
 
 
 async def test_every_route_has_its_scope_in_this_list(service: Service) -> None:
