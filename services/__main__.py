@@ -13,7 +13,6 @@ import uvicorn
 from alembic import command
 from alembic.config import Config
 from cryptography.fernet import Fernet
-from pydantic import ValidationError
 
 from services.api.app import create_app
 from services.api.auth import is_loopback
@@ -32,6 +31,7 @@ from shared.process import stop_on_signals
 from shared.queue import Queue
 from shared.queue.memory import MemoryQueue
 from shared.queue.rabbitmq import RabbitQueue
+from shared.settings import errors_told
 from shared.telemetry import set_up_logs
 
 log = structlog.get_logger(__name__)
@@ -174,26 +174,19 @@ async def _main(embedded: EmbeddedSettings) -> None:
     await run(embedded, stop)
 
 
-def main() -> int:
-    try:
+def main() -> None:
+    with errors_told():
         embedded = EmbeddedSettings.model_validate({})
         if os.environ.get("PARAKEET_AUTH", "off") == "off" and not is_loopback(embedded.host):
             raise ValueError("Without authentication Parakeet listens on loopback only: set PARAKEET_AUTH=on.")
         set_up_logs(os.environ.get("PARAKEET_LOG_LEVEL", "INFO"), os.environ.get("PARAKEET_LOG_FORMAT", "console"))
-        asyncio.run(_main(embedded))
-    except ValidationError as error:
-        for item in error.errors(include_input=False):
-            print(f"PARAKEET_{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}", file=sys.stderr)
-        return 2
-    except (ValueError, DataFolderInUse, PackagesMissing, ServerNotReady) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except ExceptionGroup as group:
-        for failure in group.exceptions:
-            print(failure, file=sys.stderr)
-        return 1
-    return 0
+        try:
+            asyncio.run(_main(embedded))
+        except (DataFolderInUse, PackagesMissing, ServerNotReady) as error:
+            sys.exit(str(error))
+        except ExceptionGroup as group:
+            sys.exit("\n".join(str(failure) for failure in group.exceptions))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,13 +1,33 @@
 """The settings that every process has, from the environment. Each service adds its own in its `settings.py`."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cryptography.fernet import Fernet
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.domain.address_guard import AddressGuard
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """What is wrong with the settings goes to stderr, a line each, and ends the process with 2.
+
+    The values themselves are never told: they may be secret.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        for item in error.errors(include_input=False):
+            print(f"PARAKEET_{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}", file=sys.stderr)
+        sys.exit(2)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
 class Settings(BaseSettings):

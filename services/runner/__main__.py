@@ -1,13 +1,11 @@
 """`python -m services.runner`: consumes the queue and runs the checks until it is told to stop."""
 
 import asyncio
-import sys
 from typing import Any
 from uuid import uuid4
 
 import structlog
 import uvloop
-from pydantic import ValidationError
 
 from services.runner.browser.perform import CheckPerformer
 from services.runner.browser.settings import BrowserSettings
@@ -26,6 +24,7 @@ from shared.process import repeat, stop_on_signals
 from shared.queue import Queue
 from shared.queue.rabbitmq import RabbitQueue
 from shared.secret_box import SecretBox
+from shared.settings import errors_told
 from shared.telemetry import set_up_logs
 
 log = structlog.get_logger(__name__)
@@ -91,16 +90,10 @@ async def main(settings: RunnerSettings) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with errors_told():
         given = RunnerSettings.model_validate({})
         given.keys()
         if given.amqp_url is None:
             raise ValueError("PARAKEET_AMQP_URL: a runner that is a process of its own needs RabbitMQ")
-    except ValidationError as error:
-        for item in error.errors(include_input=False):
-            print(f"PARAKEET_{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}", file=sys.stderr)
-        sys.exit(2)
-    except ValueError as error:
-        sys.exit(str(error))
     set_up_logs(given.log_level, given.log_format)
     uvloop.run(main(given))

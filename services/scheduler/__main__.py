@@ -2,13 +2,11 @@
 
 import asyncio
 import gc
-import sys
 from collections import Counter
 from typing import Any
 
 import structlog
 import uvloop
-from pydantic import ValidationError
 
 from services.scheduler.agenda import Agenda
 from services.scheduler.dedupe import Dedupe
@@ -23,6 +21,7 @@ from shared.database import connect
 from shared.process import repeat, stop_on_signals
 from shared.queue import Queue
 from shared.queue.rabbitmq import RabbitQueue
+from shared.settings import errors_told
 from shared.telemetry import set_up_logs
 
 log = structlog.get_logger(__name__)
@@ -77,15 +76,9 @@ async def main(settings: SchedulerSettings) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with errors_told():
         given = SchedulerSettings.model_validate({})
         if given.amqp_url is None:
             raise ValueError("PARAKEET_AMQP_URL: a scheduler that is a process of its own needs RabbitMQ")
-    except ValidationError as error:
-        for item in error.errors(include_input=False):
-            print(f"PARAKEET_{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}", file=sys.stderr)
-        sys.exit(2)
-    except ValueError as error:
-        sys.exit(str(error))
     set_up_logs(given.log_level, given.log_format)
     uvloop.run(main(given))
