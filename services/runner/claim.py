@@ -25,15 +25,17 @@ _CLAIM = text("""
             AS a(id, attempt, token)
     ), locked AS (
         SELECT id FROM scheduled_jobs WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE
-    ), claimed AS (
-        UPDATE scheduled_jobs jobs SET state = 'running', attempt = jobs.attempt + 1, token = asked.token,
-            runner = :runner, started_at = greatest(clock_timestamp(), run_after),
-            lease_until = now() + make_interval(secs => :lease), browser_session = NULL
-        FROM asked JOIN locked USING (id)
-        WHERE jobs.id = asked.id AND jobs.attempt = asked.attempt AND state IN ('planned', 'dispatched')
-          AND run_after <= clock_timestamp() + interval '50 milliseconds'
-        RETURNING jobs.*
     )
+    UPDATE scheduled_jobs jobs SET state = 'running', attempt = jobs.attempt + 1, token = asked.token,
+        runner = :runner, started_at = greatest(clock_timestamp(), run_after),
+        lease_until = now() + make_interval(secs => :lease), browser_session = NULL
+    FROM asked JOIN locked USING (id)
+    WHERE jobs.id = asked.id AND jobs.attempt = asked.attempt AND state IN ('planned', 'dispatched')
+      AND run_after <= clock_timestamp() + interval '50 milliseconds'
+    RETURNING jobs.id
+""")
+# A statement of its own: the claim may have waited for an edit, and would still see the definition before it.
+_CLAIMED = text("""
     SELECT claimed.*, greatest(extract(epoch FROM claimed.run_after - clock_timestamp()), 0)::float AS early_seconds,
            c.checks, p.entry_point, p.sealed_credentials, p.wait_override_seconds, b.capabilities,
            k.callback_url, k.http_method, k.payload, k.headers, k.sealed_headers, k.sealed_signing_secrets, k.success,
@@ -43,11 +45,12 @@ _CLAIM = text("""
            coalesce(c.retry, k.retry) AS retry,
            coalesce(c.failing_after, k.failing_after) AS failing_after,
            coalesce(c.working_after, k.working_after) AS working_after
-    FROM claimed
+    FROM scheduled_jobs claimed
     LEFT JOIN job_configurations c ON c.id = claimed.job_configuration_id
     LEFT JOIN partners p ON p.code = claimed.partner
     LEFT JOIN browsers b ON b.name = claimed.browser
     LEFT JOIN jobs k ON k.id = claimed.job_id
+    WHERE claimed.id = ANY(CAST(:ids AS uuid[])) AND claimed.token = ANY(CAST(:tokens AS uuid[]))
 """)
 _GIVE_BACK = text("""
     UPDATE scheduled_jobs SET state = 'planned', attempt = attempt - 1 WHERE id = ANY(CAST(:ids AS uuid[]))
@@ -88,9 +91,11 @@ async def claim_all(engine: AsyncEngine, messages: Sequence[Message], runner: UU
         "lease": LEASE_SECONDS,
     }
     async with engine.begin() as connection:
-        rows = {row.token: row for row in await connection.execute(_CLAIM, asked)}
+        ids = list((await connection.execute(_CLAIM, asked)).scalars())
+        found = await connection.execute(_CLAIMED, {"ids": ids, "tokens": tokens}) if ids else ()
+        rows = {row.token: row for row in found}
         claimed = {token: _claimed(row) for token, row in rows.items()}
-        undefined = [rows[token].id for token, found in claimed.items() if found is None]
+        undefined = [rows[token].id for token, each in claimed.items() if each is None]
         if undefined:
             # Nobody can ever run these; left alone, they would be published for ever.
             await connection.execute(_GIVE_BACK, {"ids": undefined})

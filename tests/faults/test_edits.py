@@ -4,17 +4,26 @@ import asyncio
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.api.schedules.commands import run_now
+from services.runner.claim import claim_all
+from services.runner.definition import CallbackDefinition
+from shared.database import connect
 from shared.domain.schedule import Timing
+from shared.models import Schedule
+from shared.queue import Message
 from tests.end_to_end.processes import Stack
 from tests.faults.history import Change, History
-from tests.faults.load import Load
+from tests.faults.load import CLOSED, Load
 from tests.faults.sink import Received, Sink
 
 SEED = 5_050
@@ -24,6 +33,9 @@ INTERVALS = (10, 11, 12)
 AHEAD = timedelta(milliseconds=50)
 
 _SCHEDULES = "SELECT id, job_id, interval_seconds, next_due FROM schedules"
+_WAITS_FOR_A_LOCK = """
+    SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 _STARTED = """
     SELECT a.scheduled_job_id, a.number, r.schedule_id, a.started_at
     FROM attempts a JOIN job_results r ON r.id = a.scheduled_job_id
@@ -109,6 +121,29 @@ async def test_edits_and_pauses_of_what_is_about_to_be_due(stack: Stack, load: L
         found.assert_none()
         assert found.amplification == 1.0
         await nothing_starts_as_it_was_before(stack, sink, by_schedule)
+
+
+async def test_a_claim_that_waits_for_an_edit_finds_what_the_edit_made(
+    database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    stack = Stack(folder=tmp_path, database_url=database_url, amqp_url="", redis_url=redis_url, webdriver_url="")
+    await Load(stack).add_callbacks(jobs=1, interval_seconds=3600, url=CLOSED)
+    engine = connect(database_url, application_name="parakeet test")
+    try:
+        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+            (made,) = await run_now(session, list(await session.scalars(select(Schedule))))
+        async with engine.begin() as edit:
+            await edit.execute(text("UPDATE jobs SET payload = jsonb_build_object('version', 1)"))
+            # As every edit does, so that what waits follows its schedule.
+            await edit.execute(text("UPDATE scheduled_jobs SET priority = priority"))
+            claim = asyncio.create_task(claim_all(engine, [Message(made.id, 0, "http", 1)], uuid4()))
+            await stack.until(_WAITS_FOR_A_LOCK)
+        (claimed,) = await claim
+        assert claimed is not None
+        assert isinstance(claimed.definition, CallbackDefinition)
+        assert claimed.definition.payload == {"version": 1}
+    finally:
+        await engine.dispose()
 
 
 async def began_with(stack: Stack) -> dict[UUID, History]:
