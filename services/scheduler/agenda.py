@@ -2,25 +2,25 @@
 
 import heapq
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One planned scheduled job, ordered by when it runs; priority 0 goes first."""
+    """One planned scheduled job; priority 0 goes first."""
 
     run_after: datetime
     id: UUID
-    priority: int = field(compare=False)
-    attempt: int = field(compare=False)
-    publication: int = field(compare=False)
-    lane: str = field(compare=False)
+    priority: int
+    attempt: int
+    publication: int
+    lane: str
     # Its schedule has an earlier job that has not ended: the overlap rule decides when it is due.
-    overlapping: bool = field(compare=False, default=False)
+    overlapping: bool = False
     # It was overdue when it was read, so somebody may have published it before.
-    published_before: bool = field(compare=False, default=False)
+    published_before: bool = False
 
     @property
     def key(self) -> tuple[UUID, int, int]:
@@ -32,7 +32,8 @@ class Agenda:
     """A heap for each priority: whatever is due of a higher one goes before all of a lower one, however old."""
 
     def __init__(self) -> None:
-        self._heaps: dict[int, list[Entry]] = {}
+        # The number keeps entries of one moment in the order they were read, and from being compared.
+        self._heaps: dict[int, list[tuple[datetime, int, Entry]]] = {}
         self._in_hand: set[tuple[UUID, int, int]] = set()
         self._released: set[tuple[UUID, int, int]] = set()
 
@@ -46,21 +47,21 @@ class Agenda:
     def rebuild(self, entries: Iterable[Entry]) -> None:
         """Hold exactly these, but for what the dispatcher has in hand, or had when they were read."""
         self._heaps = {}
-        for entry in entries:
+        for number, entry in enumerate(entries):
             if entry.key not in self._in_hand and entry.key not in self._released:
-                self._heaps.setdefault(entry.priority, []).append(entry)
+                self._heaps.setdefault(entry.priority, []).append((entry.run_after, number, entry))
         for heap in self._heaps.values():
             heapq.heapify(heap)
 
     def next_run_after(self) -> datetime | None:
-        return min((heap[0].run_after for heap in self._heaps.values() if heap), default=None)
+        return min((heap[0][0] for heap in self._heaps.values() if heap), default=None)
 
     def take_due(self, now: datetime, limit: int) -> list[Entry]:
         """What is due, the most urgent first, at most `limit`. It stays in hand until `release`."""
         due: list[Entry] = []
         for _, heap in sorted(self._heaps.items()):
-            while heap and heap[0].run_after <= now and len(due) < limit:
-                due.append(heapq.heappop(heap))
+            while heap and heap[0][0] <= now and len(due) < limit:
+                due.append(heapq.heappop(heap)[2])
         self._in_hand.update(entry.key for entry in due)
         return due
 
