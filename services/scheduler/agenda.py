@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+# Job, attempt, publication, and when its row was made.
+Key = tuple[UUID, int, int, datetime | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -21,11 +24,15 @@ class Entry:
     overlapping: bool = False
     # It was overdue when it was read, so somebody may have published it before.
     published_before: bool = False
+    created_at: datetime | None = None
 
     @property
-    def key(self) -> tuple[UUID, int, int]:
-        """What one publication is about: a retry, or a renewed publication of the sweeper's, is another one."""
-        return (self.id, self.attempt, self.publication)
+    def key(self) -> Key:
+        """What one publication is about: a retry, or a renewed publication of the sweeper's, is another one.
+
+        So is the same moment planned anew, after an edit took it back: what was sent for the row before is used up.
+        """
+        return (self.id, self.attempt, self.publication, self.created_at)
 
 
 class Agenda:
@@ -34,8 +41,8 @@ class Agenda:
     def __init__(self) -> None:
         # The number keeps entries of one moment in the order they were read, and from being compared.
         self._heaps: dict[int, list[tuple[datetime, int, Entry]]] = {}
-        self._in_hand: set[tuple[UUID, int, int]] = set()
-        self._released: set[tuple[UUID, int, int]] = set()
+        self._in_hand: set[Key] = set()
+        self._released: set[Key] = set()
 
     def __len__(self) -> int:
         return sum(len(heap) for heap in self._heaps.values())

@@ -1,11 +1,12 @@
 """The Redis keys that spare a second publication. Only ever a saving: without Redis there are duplicates, no losses."""
 
 from collections.abc import Iterable
-from uuid import UUID
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from services.scheduler.agenda import Key
 
 log = structlog.get_logger(__name__)
 
@@ -19,7 +20,7 @@ class Dedupe:
             url, socket_timeout=ANSWER_WITHIN_SECONDS, socket_connect_timeout=ANSWER_WITHIN_SECONDS
         )
 
-    async def remember(self, keys: Iterable[tuple[UUID, int, int]]) -> None:
+    async def remember(self, keys: Iterable[Key]) -> None:
         """To be called after the broker's confirm, never before: a key without a message would lose the moment."""
         try:
             async with self._redis.pipeline(transaction=False) as pipeline:
@@ -29,7 +30,7 @@ class Dedupe:
         except (RedisError, OSError, TimeoutError) as error:
             log.debug("dedupe_unavailable", error=type(error).__name__)
 
-    async def was_published(self, key: tuple[UUID, int, int]) -> bool:
+    async def was_published(self, key: Key) -> bool:
         """False whenever Redis does not say otherwise in time."""
         try:
             return bool(await self._redis.exists(_name(key)))
@@ -40,6 +41,6 @@ class Dedupe:
         await self._redis.aclose()
 
 
-def _name(key: tuple[UUID, int, int]) -> str:
-    job, attempt, publication = key
-    return f"parakeet:published:{job}:{attempt}:{publication}"
+def _name(key: Key) -> str:
+    job, attempt, publication, created_at = key
+    return f"parakeet:published:{job}:{attempt}:{publication}:{created_at and created_at.timestamp()}"

@@ -33,9 +33,9 @@ RATE_SAMPLES = 20
 
 _MARK = text("""
     UPDATE scheduled_jobs SET state = 'dispatched', dispatched_at = now()
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS smallint[]), CAST(:publications AS smallint[]))
-        AS m(id, attempt, publication)
-    WHERE scheduled_jobs.id = m.id AND scheduled_jobs.attempt = m.attempt
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS smallint[]), CAST(:publications AS smallint[]),
+                CAST(:created_ats AS timestamptz[])) AS m(id, attempt, publication, created_at)
+    WHERE scheduled_jobs.id = m.id AND scheduled_jobs.attempt = m.attempt AND scheduled_jobs.created_at = m.created_at
       AND scheduled_jobs.publication = m.publication AND scheduled_jobs.state = 'planned'
 """)
 
@@ -151,6 +151,7 @@ class Dispatcher:
                         "ids": [entry.id for entry in batch],
                         "attempts": [entry.attempt for entry in batch],
                         "publications": [entry.publication for entry in batch],
+                        "created_ats": [entry.created_at for entry in batch],
                     },
                 )
         except Exception as error:

@@ -88,7 +88,7 @@ _LOAD = text(f"""
     SELECT due.* FROM unnest(CAST(:shards AS smallint[])) AS mine(shard)
     CROSS JOIN (VALUES (0::smallint), (1), (2)) AS class(priority)
     CROSS JOIN LATERAL (
-        SELECT j.id, j.run_after, j.priority, j.attempt, j.publication, j.lane,
+        SELECT j.id, j.run_after, j.priority, j.attempt, j.publication, j.lane, j.created_at,
                j.overlap <> 'allow' AND j.attempt = 0 AND {IN_THE_WAY} AS overlapping
         FROM scheduled_jobs j
         WHERE j.shard = mine.shard AND j.priority = class.priority AND j.state = 'planned' AND j.run_after <= :until
@@ -221,4 +221,5 @@ def entry_of(row: Row[tuple[object, ...]], now: datetime) -> Entry:
         lane=row.lane,
         overlapping=row.overlapping,
         published_before=row.run_after <= now,
+        created_at=row.created_at,
     )

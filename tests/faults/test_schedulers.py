@@ -139,7 +139,7 @@ async def test_what_was_due_in_an_outage_follows_the_policy(stack: Stack, load: 
     with Sink() as sink:
         began = await now(stack)
         quiet = (back_in - BEFORE_SECONDS, back_in + 14)
-        policies = await add_one_of_each_policy(load, sink, interval_seconds=30, quiet=quiet)
+        policies = await add_one_of_each_policy(load, sink, interval_seconds=30, first_due_in=1, quiet=quiet)
         schedulers = [stack.scheduler(f"scheduler-{number}") for number in range(2)]
         await asyncio.gather(stack.runner().start(), *(each.start() for each in schedulers))
         await stack.until(_PASSED, began + timedelta(seconds=30))

@@ -91,9 +91,20 @@ async def test_without_redis_it_is_dispatched_all_the_same(world: World) -> None
 
 async def test_what_was_published_before_is_only_marked(world: World, dispatch: Dispatch, dedupe: Dedupe) -> None:
     job = await world.job(due_in=-1)
-    await dedupe.remember([(job, 0, 0)])
+    await dedupe.remember([(job, 0, 0, (await world.the_job(job)).created_at)])
     await dispatch.run_until_state(job, "dispatched")
     assert dispatch.wire.published == []
+
+
+async def test_a_moment_planned_anew_is_not_taken_for_the_one_that_was_published(
+    world: World, dispatch: Dispatch, dedupe: Dedupe
+) -> None:
+    job = await world.job(due_in=-1)
+    await dedupe.remember([(job, 0, 0, (await world.the_job(job)).created_at)])
+    # As an edit takes it back, and plans it again when it is due.
+    await world.execute("UPDATE scheduled_jobs SET created_at = clock_timestamp()")
+    await dispatch.run_until_state(job, "dispatched")
+    assert len(dispatch.wire.published) == 1
 
 
 @pytest.mark.parametrize(("overlap", "published", "outcomes"), [("skip", 0, ["skipped_overlap"]), ("allow", 1, [])])
