@@ -5,6 +5,7 @@ Publishing and consuming have connections of their own, so that a broker that bl
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,8 @@ DEAD_LETTERS = "parakeet.dead"
 PUBLISH_TIMEOUT_SECONDS = 3
 CONNECT_TIMEOUT_SECONDS = 5
 WATCH_SECONDS = 5.0
+# So often in a row the watch sees messages that wait although there is room for them, and that none comes.
+STALLED_LOOKS = 2
 MAX_LENGTH = 200_000
 QUEUE_ARGUMENTS: dict[str, Any] = {
     "x-queue-type": "quorum",
@@ -150,6 +153,26 @@ class _Publisher:
             await _close_quietly(connection)
 
 
+@dataclass(eq=False, slots=True)
+class _Consumer:
+    """Of one queue, on one connection."""
+
+    queue: AbstractQueue
+    priority: int
+    tag: str = ""
+    delivered: int = 0
+    in_hand: int = 0
+    _delivered_before: int = 0
+    _looks: int = 0
+
+    def stalled(self, waiting: int, prefetch: int) -> bool:
+        """To be asked at each look. A queue deleted and declared again may count a consumer that it never serves."""
+        idle = waiting > 0 and self.in_hand < prefetch and self.delivered == self._delivered_before
+        self._looks = self._looks + 1 if idle else 0
+        self._delivered_before = self.delivered
+        return self._looks >= STALLED_LOOKS
+
+
 class _RabbitSubscription:
     """Consumes one lane on its own connection, and begins anew whenever the connection or a queue is lost."""
 
@@ -168,7 +191,7 @@ class _RabbitSubscription:
         self._lane = lane
         self._prefetch = prefetch
         self._receive = receive
-        self._consuming: list[tuple[AbstractQueue, str]] = []
+        self._consuming: list[_Consumer] = []
         self._connection: AbstractConnection | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -205,23 +228,31 @@ class _RabbitSubscription:
             channel = await connection.channel()
             await channel.set_qos(prefetch_count=self._prefetch)
             _, (queue,) = await _declare(channel, [name], self._arguments)
-            tag = await queue.consume(partial(self._hand_over, priority=priority))
-            self._consuming.append((queue, tag))
+            consumer = _Consumer(queue, priority)
+            consumer.tag = await queue.consume(partial(self._hand_over, consumer=consumer))
+            self._consuming.append(consumer)
 
     async def _watch(self) -> None:
-        """Returns when the connection ended, or a queue was deleted under us (the broker then just stops sending)."""
+        """Returns when the connection ended; raises when a queue was deleted under us: the broker then just stops."""
         assert self._connection is not None
         channel = await self._connection.channel()
         while not self._connection.is_closed:
             await asyncio.sleep(self._watch_seconds)
-            for queue, _ in self._consuming:
+            for consumer in self._consuming:
+                name = consumer.queue.name
                 async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-                    seen = await channel.declare_queue(queue.name, passive=True)
-                if not seen.declaration_result.consumer_count:
-                    raise RuntimeError(f"{queue.name} has no consumer")
+                    seen = (await channel.declare_queue(name, passive=True)).declaration_result
+                if not seen.consumer_count:
+                    raise RuntimeError(f"{name} has no consumer")
+                if consumer.stalled(seen.message_count or 0, self._prefetch):
+                    raise RuntimeError(f"{name} delivers nothing")
 
-    async def _hand_over(self, incoming: AbstractIncomingMessage, priority: int) -> None:
+    async def _hand_over(self, incoming: AbstractIncomingMessage, consumer: _Consumer) -> None:
+        consumer.delivered += 1
+        consumer.in_hand += 1
+
         async def ack() -> None:
+            consumer.in_hand -= 1
             try:
                 await incoming.ack()
             except BROKER_ERRORS:
@@ -229,7 +260,7 @@ class _RabbitSubscription:
                 log.info("ack_lost", lane=self._lane)
 
         try:
-            message = Message.decode(incoming.body, self._lane, priority)
+            message = Message.decode(incoming.body, self._lane, consumer.priority)
         except UnreadableMessage as error:
             log.error("unreadable_message", lane=self._lane, reason=str(error))
             await ack()
@@ -241,10 +272,10 @@ class _RabbitSubscription:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        for queue, tag in self._consuming:
+        for consumer in self._consuming:
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-                    await queue.cancel(tag)
+                    await consumer.queue.cancel(consumer.tag)
             except BROKER_ERRORS:
                 pass  # the connection is gone, and the consumer with it
         self._consuming = []
