@@ -36,9 +36,9 @@ async def test_nothing_depends_on_redis(stack: Stack, load: Load, proxy: Proxy, 
         async def dispatch_goes_on() -> None:
             """What is due from now on is sent, and so is what has to be published again meanwhile."""
             (row,) = await stack.fetch(_NOW)
-            await stack.until(_DONE_SINCE, row["now"], 15)
+            await stack.until(_DONE_SINCE, row["now"], 8)
             await stack.fetch(_AGAIN)
-            await stack.until(_DONE_SINCE, row["now"], 30)
+            await stack.until(_DONE_SINCE, row["now"], 18)
 
         await dispatch_goes_on()
         await valkey_server.flush()
