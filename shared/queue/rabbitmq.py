@@ -254,7 +254,8 @@ class _RabbitSubscription:
         async def ack() -> None:
             consumer.in_hand -= 1
             try:
-                await incoming.ack()
+                async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):  # a connection that is lost may never say so
+                    await incoming.ack()
             except BROKER_ERRORS:
                 # Normal after a reconnect: the message comes again and finds nothing to claim.
                 log.info("ack_lost", lane=self._lane)
