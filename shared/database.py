@@ -21,6 +21,8 @@ def connect(url: str, *, application_name: str, pool_size: int = 5) -> AsyncEngi
                 "timezone": "UTC",
                 "statement_timeout": str(STATEMENT_TIMEOUT_SECONDS * 1000),
                 "lock_timeout": "10000",
+                # A process that is frozen in the middle of one must not keep its locks.
+                "idle_in_transaction_session_timeout": "10000",
                 "jit": "off",
             },
         },

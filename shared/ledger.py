@@ -110,8 +110,10 @@ _ATTEMPTS = """
            given.node, given.browser_name, given.browser_version, given.final_url, given.title,
            coalesce(given.console_errors, '{}'), given.traceback
     FROM held JOIN given ON given.token = held.token
+    ON CONFLICT DO NOTHING
 """
-# A result keeps each check's outcome; its steps stay with the attempt. What a callback failed with for good waits as
+# A result keeps each check's outcome; its steps stay with the attempt. Should a moment ever have been planned twice, its
+# first record stands: an end that could never be written would be tried for ever. What a callback failed with for good waits as
 # a dead letter to be replayed; a replay that fails is the same dead letter still.
 _END = text(f"""
     WITH {_GIVEN}, held AS (
@@ -126,6 +128,7 @@ _END = text(f"""
                held.browser, held.job_id, held.replay_of, given.started_at, given.duration_seconds, given.code,
                given.class, given.message, given.result_checks, held.attempt, held.token
         FROM held JOIN given ON given.token = held.token
+        ON CONFLICT DO NOTHING
     ), dead_letters_in AS (
         INSERT INTO dead_letters (id, due_at, job_id, schedule_id, outcome_code, message, attempts)
         SELECT held.id, held.due_at, held.job_id, held.schedule_id, given.code, given.message, held.attempt

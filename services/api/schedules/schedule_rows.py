@@ -35,12 +35,22 @@ _FOLLOW = text("""
       AND jobs.state = 'planned' AND jobs.origin = 'schedule'
 """)
 
+_TAKEN = text("""
+    SELECT schedule_id, max(due_at) AS due_at FROM (
+        SELECT schedule_id, due_at FROM scheduled_jobs
+        WHERE schedule_id = ANY(CAST(:ids AS uuid[])) AND origin = 'schedule' AND (state = 'running' OR attempt > 0)
+        UNION ALL
+        SELECT schedule_id, due_at FROM job_results
+        WHERE schedule_id = ANY(CAST(:ids AS uuid[])) AND origin = 'schedule' AND due_at > :now
+    ) moments GROUP BY schedule_id
+""")
+
 
 async def apply_definitions(session: AsyncSession, definitions: Sequence[Definition], reason: str) -> None:
     """Make the schedules say what the (locked, flushed) definitions say; `reason` is why any of them stops."""
     await session.flush()
     schedules = await _lock_schedules(session, definitions)
-    now = await read_clock(session)
+    now, taken = await _shut_out_claims(session, schedules)
     await plan_overdue(session, schedules, now)
     lines = await wanted_lines(session, definitions)
     stopped, retimed, kept, unmoved = [], [], [], []
@@ -57,7 +67,7 @@ async def apply_definitions(session: AsyncSession, definitions: Sequence[Definit
                 row.next_due = NEVER
                 stopped.append(row.id)
             elif row.timing() != timing_before or never_before:
-                row.next_due = row.timing().due_after(now)
+                row.next_due = row.timing().due_after(max(now, taken.get(row.id, now)))
                 retimed.append(row.id)
                 if row.next_due == due_before:
                     unmoved.append(row)
@@ -73,7 +83,7 @@ async def apply_definitions(session: AsyncSession, definitions: Sequence[Definit
 
 async def remove_schedules(session: AsyncSession, definitions: Sequence[Definition], reason: str) -> None:
     schedules = await _lock_schedules(session, definitions)
-    now = await read_clock(session)
+    now, _ = await _shut_out_claims(session, schedules)
     await plan_overdue(session, schedules, now)
     await _remove(session, schedules, now, reason)
 
@@ -100,13 +110,31 @@ async def _lock_schedules(session: AsyncSession, definitions: Sequence[Definitio
     return list(await session.scalars(query.with_for_update().execution_options(populate_existing=True)))
 
 
+async def _shut_out_claims(
+    session: AsyncSession, schedules: Sequence[Schedule]
+) -> tuple[datetime, dict[UUID, datetime]]:
+    """The time, once nothing more of these schedules can be claimed; and by schedule what is taken already.
+
+    A moment may be claimed just before it is due, or be cancelled while it was only planned ahead. It is over with,
+    although it lies ahead: planned anew it would run twice.
+    """
+    ids = [schedule.id for schedule in schedules]
+    unclaimed = select(ScheduledJob.id).where(ScheduledJob.schedule_id.in_(ids), UNCLAIMED).order_by(ScheduledJob.id)
+    await session.execute(unclaimed.with_for_update())
+    now = await read_clock(session)
+    taken = await session.execute(_TAKEN, {"ids": ids, "now": now})
+    return now, {row.schedule_id: row.due_at for row in taken}
+
+
 async def _withdraw_future(session: AsyncSession, schedule_ids: Sequence[UUID], now: datetime) -> None:
     """What is not due yet was only planned ahead; the new definition plans its own."""
     if not schedule_ids:
         return
     locked = (
         select(ScheduledJob.id)
-        .where(ScheduledJob.schedule_id.in_(schedule_ids), UNCLAIMED, ScheduledJob.due_at > now)
+        .where(
+            ScheduledJob.schedule_id.in_(schedule_ids), UNCLAIMED, ScheduledJob.due_at > now, ScheduledJob.attempt == 0
+        )
         .order_by(ScheduledJob.id)
         .with_for_update()
     )
