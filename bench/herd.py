@@ -10,12 +10,14 @@ import argparse
 import asyncio
 import json
 import sys
+from datetime import datetime
 from typing import Any
 
 from bench.rig import Rig, in_seconds, installation, machine, servers
 from services.embedded.process import free_port
 
 LEAD_SECONDS = 8
+MONTH_SECONDS = 31 * 86_400
 _RUN_NOW = """
     INSERT INTO scheduled_jobs (id, schedule_id, origin, due_at, kind, shard, lane, priority, overlap, job_id,
                                 run_after, start_by)
@@ -24,14 +26,14 @@ _RUN_NOW = """
     FROM schedules ORDER BY id LIMIT :count
 """
 _LAST_CONFIRM = """
-    SELECT extract(epoch FROM max(dispatched) - :due) FROM (
-        SELECT (report->>'last_confirm')::timestamptz AS dispatched FROM replicas WHERE kind = 'scheduler') confirms
+    SELECT extract(epoch FROM (report->>'last_confirm')::timestamptz - :due) FROM replicas WHERE kind = 'scheduler'
 """
-_RESULTS = "SELECT count(*) FROM job_results"
-_LAST_RESULT = "SELECT extract(epoch FROM max(recorded_at) - :due) FROM job_results WHERE origin = 'schedule'"
+# Later moments of the same schedules are not of the herd.
+_RESULTS = "SELECT count(*) FROM job_results WHERE due_at = :due OR origin = 'manual'"
+_LAST_RESULT = "SELECT extract(epoch FROM max(recorded_at) - :due) FROM job_results WHERE due_at = :due"
 _OVERTOOK = """
     SELECT avg((executed_at > (SELECT max(executed_at) FROM job_results WHERE origin = 'manual'))::int)
-    FROM job_results WHERE origin = 'schedule'
+    FROM job_results WHERE due_at = :due
 """
 _EARLY = "SELECT count(*) FROM job_results WHERE executed_at < due_at"
 
@@ -40,29 +42,29 @@ async def measure(rig: Rig, count: int, run_now: int, url: str) -> dict[str, Any
     await rig.start("services.scheduler")
     await rig.start("services.runner", PARAKEET_CALLBACK_SLOTS="200", PARAKEET_CALLBACKS_PER_HOST="200")
     due = in_seconds(await rig.now(), LEAD_SECONDS + count / 10_000)
-    await rig.add_callbacks(count, url=url, interval_seconds=86_400, after=due, due=due)
+    await rig.add_callbacks(count, url=url, interval_seconds=MONTH_SECONDS, after=due, due=due)
 
     async def is_due() -> bool:
         return bool(await rig.now() > in_seconds(due, 1))
 
     await rig.until(is_due, seconds=60)
     await rig.execute(_RUN_NOW, count=run_now)
-    await rig.until(lambda: _all_recorded(rig, count + run_now), seconds=300)
+    await rig.until(lambda: _all_recorded(rig, due, count + run_now), seconds=300)
     return {
         "bench": "herd",
         "due_at_once": count,
         "run_now": run_now,
         "last_confirm_after_seconds": round(float(await rig.value(_LAST_CONFIRM, due=due)), 1),
         "last_result_after_seconds": round(float(await rig.value(_LAST_RESULT, due=due)), 1),
-        "recorded": await rig.value(_RESULTS),
+        "recorded": await rig.value(_RESULTS, due=due),
         "early": await rig.value(_EARLY),
-        "run_now_overtook": round(float(await rig.value(_OVERTOOK)), 3),
+        "run_now_overtook": round(float(await rig.value(_OVERTOOK, due=due)), 3),
         **machine(),
     }
 
 
-async def _all_recorded(rig: Rig, count: int) -> bool:
-    return bool(await rig.value(_RESULTS) == count)
+async def _all_recorded(rig: Rig, due: datetime, count: int) -> bool:
+    return bool(await rig.value(_RESULTS, due=due) == count)
 
 
 async def main() -> None:

@@ -50,6 +50,7 @@ async def run(settings: SchedulerSettings, queue: Queue, stop: asyncio.Event) ->
             duties.create_task(repeat("partitions", lambda: make_partitions_ahead(engine), 3600, stop))
             duties.create_task(repeat("plan", planner.tick, PLAN_EVERY_SECONDS, stop))
             duties.create_task(dispatcher.run(stop))
+            duties.create_task(repeat("look_for_broker", dispatcher.look_for_broker, 1, stop))
             duties.create_task(repeat("sweep", lambda: sweep(engine, not_run), SWEEP_EVERY_SECONDS, stop))
             duties.create_task(repeat("end_pauses", lambda: end_pauses(engine), 1, stop))
             duties.create_task(repeat("clock", clock.synchronise, 10, stop))

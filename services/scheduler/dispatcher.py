@@ -32,9 +32,12 @@ SAMPLES = 5_000
 RATE_SAMPLES = 20
 
 _MARK = text("""
+    WITH locked AS (
+        SELECT id FROM scheduled_jobs WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE
+    )
     UPDATE scheduled_jobs SET state = 'dispatched', dispatched_at = now()
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS smallint[]), CAST(:publications AS smallint[]),
-                CAST(:created_ats AS timestamptz[])) AS m(id, attempt, publication, created_at)
+    FROM locked JOIN unnest(CAST(:ids AS uuid[]), CAST(:attempts AS smallint[]), CAST(:publications AS smallint[]),
+                CAST(:created_ats AS timestamptz[])) AS m(id, attempt, publication, created_at) USING (id)
     WHERE scheduled_jobs.id = m.id AND scheduled_jobs.attempt = m.attempt AND scheduled_jobs.created_at = m.created_at
       AND scheduled_jobs.publication = m.publication AND scheduled_jobs.state = 'planned'
 """)
@@ -121,6 +124,12 @@ class Dispatcher:
         finally:
             self._window.leave()
 
+    async def look_for_broker(self) -> None:
+        """To be called every second: cut off, it owns nothing that it could publish, so it asks. Raises what comes."""
+        if self._window.cut_off:
+            await self._queue.depths([])
+            self._window.grow()
+
     def _note_dispatch(self, entry: Entry) -> None:
         now = self._clock.now()
         self.dispatched += 1
@@ -141,8 +150,6 @@ class Dispatcher:
             return
         await self._dedupe.remember([entry.key for entry in batch])
         crash_point("before_mark")
-        # Sorted, so that two markers of the same rows lock them in one order.
-        batch.sort(key=lambda entry: entry.id)
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(
@@ -171,11 +178,11 @@ class Dispatcher:
         return {
             "lateness_p99_ms": lateness.get("p99"),
             "lateness_ms": lateness,
-            "lag_seconds": lateness.get("p99", 0.0) / 1000,
             "dispatched": self.dispatched,
             "dispatched_per_second": round((count - before) / (now - began), 1) if now > began else None,
             "last_confirm": self._last_confirm.isoformat() if self._last_confirm else None,
             "at_once": self._window.size,
+            "cut_off": self._window.cut_off,
         }
 
     def _lateness_milliseconds(self) -> dict[str, float]:

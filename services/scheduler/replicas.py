@@ -5,7 +5,7 @@ Ownership only saves work. Safety must hold with two owners of a shard, because 
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,7 +24,7 @@ _RENEW = """
     ON CONFLICT (id) DO UPDATE SET renewed_at = now(), report = excluded.report
 """
 _ALIVE = """
-    SELECT id, coalesce((report->>'lag_seconds')::float, 0) AS lag FROM replicas
+    SELECT id, coalesce((report->>'cut_off')::boolean, false) AS cut_off FROM replicas
     WHERE kind = 'scheduler' AND renewed_at > now() - make_interval(secs => $1)
 """
 
@@ -33,7 +33,6 @@ class Replicas:
     def __init__(self, database_url: str, report: Callable[[], dict[str, Any]]) -> None:
         self.id = uuid4()
         self.shards: frozenset[int] = frozenset()
-        self.worst_lag_seconds = 0.0
         self._report = report
         self._pulse = Pulse("scheduler replica", database_url, RENEW_SECONDS, self._beat)
 
@@ -50,14 +49,17 @@ class Replicas:
     async def _beat(self, connection: asyncpg.Connection) -> None:
         await connection.execute(_RENEW, self.id, json.dumps(self._report()))
         alive = await connection.fetch(_ALIVE, TIME_TO_LIVE_SECONDS)
-        self.worst_lag_seconds = max((row["lag"] for row in alive), default=0.0)
-        self.shards = owned_shards(self.id, (row["id"] for row in alive))
+        self.shards = owned_shards(self.id, {UUID(str(row["id"])): not row["cut_off"] for row in alive})
 
 
-def owned_shards(me: UUID, alive: Iterable[UUID]) -> frozenset[int]:
-    """The shards for which `me` has the highest hash among the living; each shard has exactly one owner."""
-    replicas = {UUID(str(replica)) for replica in alive} | {me}
-    return frozenset(shard for shard in range(SHARDS) if max(replicas, key=lambda each: _weight(each, shard)) == me)
+def owned_shards(me: UUID, alive: Mapping[UUID, bool]) -> frozenset[int]:
+    """The shards for which `me` has the highest hash; each shard has exactly one owner.
+
+    `alive` says of each living replica whether the broker answers it. Those it does not answer own nothing, unless it
+    answers none of them: then all wait for it together.
+    """
+    able = {replica for replica, answered in alive.items() if answered} or {*alive, me}
+    return frozenset(shard for shard in range(SHARDS) if max(able, key=lambda each: _weight(each, shard)) == me)
 
 
 def _weight(replica: UUID, shard: int) -> bytes:

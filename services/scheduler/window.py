@@ -12,6 +12,7 @@ from shared.process import wait_for
 WIDEST = 500
 NARROWEST = 8
 PAUSE_SECONDS = 0.5
+CUT_OFF_SECONDS = 3.0
 
 
 class PublishWindow:
@@ -19,6 +20,7 @@ class PublishWindow:
         self.size = WIDEST
         self._under_way = 0
         self._wait_until = 0.0
+        self._failing_since: float | None = None
         self._freed = asyncio.Event()
 
     @property
@@ -45,11 +47,19 @@ class PublishWindow:
     def grow(self) -> None:
         """After a confirm."""
         self.size = min(WIDEST, self.size + 1)
+        self._failing_since = None
+
+    @property
+    def cut_off(self) -> bool:
+        """Nothing was confirmed for so long that others should take over."""
+        return self._failing_since is not None and time.monotonic() - self._failing_since > CUT_OFF_SECONDS
 
     def shrink(self) -> bool:
         """After none came in time. What fails together counts once: False for all but the first."""
         if time.monotonic() < self._wait_until:
             return False
+        if self._failing_since is None:
+            self._failing_since = time.monotonic()
         self.size = max(NARROWEST, self.size // 2)
         self._wait_until = time.monotonic() + PAUSE_SECONDS
         return True

@@ -134,7 +134,6 @@ class AllShards:
 
     def __init__(self, shards: Iterable[int] = range(SHARDS)) -> None:
         self.shards = frozenset(shards)
-        self.worst_lag_seconds = 0.0
         self.firing = True
 
     def may_fire(self) -> bool:
