@@ -26,7 +26,12 @@ PLAN_AHEAD = timedelta(seconds=2)
 # Two ticks and a half: what is further ahead would only be read once more.
 LOAD_AHEAD = timedelta(seconds=1.25)
 PER_SHARD = 500
-AT_A_TIME = 25
+# A publication takes several turns of the loop, and each waits for one of these portions: half a millisecond of work.
+AT_A_TIME = 5
+# It is done 2 s ahead, so there is time to leave the processor to the broker in between.
+SMALLEST_PORTION = 25
+PORTIONS = 16
+PAUSE_SECONDS = 0.016
 
 Item = TypeVar("Item")
 
@@ -133,13 +138,15 @@ class Planner:
         # Sorted by id, so that two planners of the same shards lock the rows in the same order.
         looked_at = (_planned(row, delayed, now, until) for row in sorted(rows, key=lambda row: row.id))
         planned = [each async for each in _in_turns(looked_at) if each is not None]
-        for start in range(0, len(planned), PER_SHARD):
-            crash_point("before_plan")
-            arguments = _arguments(planned[start : start + PER_SHARD])
-            self._not_run["missed"] += (await connection.execute(_PLAN, arguments)).rowcount
+        size = max(SMALLEST_PORTION, -(-len(planned) // PORTIONS))
+        portions = [planned[start : start + size] for start in range(0, len(planned), size)]
         await connection.commit()
-        if planned:
+        for portion in portions:
+            crash_point("before_plan")
+            self._not_run["missed"] += (await connection.execute(_PLAN, _arguments(portion))).rowcount
+            await connection.commit()
             crash_point("after_plan")
+            await asyncio.sleep(PAUSE_SECONDS)
         # Those that step aside are read again each time: without any other, there is nothing more to plan.
         return len(rows) >= PER_SHARD and bool(planned)
 
