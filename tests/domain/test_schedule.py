@@ -105,7 +105,8 @@ def test_after_downtime_the_policy_and_the_start_deadline_decide(
     catch_up: CatchUp, deadline: timedelta, run: tuple[int, ...], missed: tuple[int, ...]
 ) -> None:
     made = planned_at_noon(catch_up, deadline, NOON - timedelta(minutes=4))
-    assert made == Plan(minutes_before_noon(*run), minutes_before_noon(*missed), NOON + timedelta(minutes=1))
+    due_next = NOON + timedelta(minutes=1)
+    assert made == Plan(minutes_before_noon(*run), minutes_before_noon(*missed), due_next, caught_up=len(run))
 
 
 def test_the_latest_is_not_caught_up_when_a_newer_one_is_due_anyway() -> None:
@@ -166,3 +167,18 @@ def test_every_moment_is_run_or_missed_or_still_to_come(
     assert next_due == timing.due_after(until)
     assert all(moment <= now - timedelta(seconds=10) for moment in missed)
     assert len(run) <= MAX_CATCH_UP + 2
+
+
+def test_a_fixed_delay_has_one_moment_and_then_counts_from_the_end_of_its_run() -> None:
+    timing = Timing(MINUTELY.schedule_id, interval_seconds=60, fixed_delay=True)
+    now = NOON + timedelta(seconds=5)
+    made = plan(timing, CatchUp.ALL, DEADLINE, next_due=NOON, now=now, until=now + timedelta(seconds=2))
+    assert made == Plan((NOON,), (), now + timedelta(minutes=1))
+    assert timing.due_after(now) == now + timedelta(minutes=1)
+
+
+def test_a_fixed_delay_that_is_not_due_stays_where_it_is() -> None:
+    timing = Timing(MINUTELY.schedule_id, interval_seconds=60, fixed_delay=True)
+    later = NOON + timedelta(seconds=30)
+    made = plan(timing, CatchUp.ALL, DEADLINE, next_due=later, now=NOON, until=NOON + timedelta(seconds=2))
+    assert made == Plan((), (), later)
