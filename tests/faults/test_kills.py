@@ -1,8 +1,12 @@
-"""Each process is killed in the middle of its work. Then no due moment may be lost, doubled, invented or early."""
+"""Each process is killed in the middle of its work. Then no due moment may be lost, doubled, invented or early.
+
+Checks in a browser are the load here; most of these faults have a quicker proof with callbacks in the files beside.
+"""
 
 import asyncio
 
 import aiohttp
+import pytest
 
 from tests.end_to_end.processes import Stack, until
 from tests.faults.load import Load
@@ -15,6 +19,7 @@ _IN_A_BROWSER = "SELECT *, browser_session->>'id' AS session FROM scheduled_jobs
 _DISPATCHED = "SELECT 1 FROM scheduled_jobs WHERE state = 'dispatched' LIMIT 1"
 
 
+@pytest.mark.long
 async def test_a_killed_scheduler_loses_nothing(stack: Stack, load: Load) -> None:
     scheduler = stack.scheduler()
     await asyncio.gather(scheduler.start(), stack.runner().start())
@@ -28,6 +33,7 @@ async def test_a_killed_scheduler_loses_nothing(stack: Stack, load: Load) -> Non
     (await load.findings()).assert_none()
 
 
+@pytest.mark.long
 async def test_the_other_scheduler_takes_over_from_a_killed_one(stack: Stack, load: Load) -> None:
     first, second = stack.scheduler("scheduler-1"), stack.scheduler("scheduler-2")
     await first.start()
@@ -70,6 +76,7 @@ async def test_a_check_of_a_killed_runner_is_repeated(stack: Stack, load: Load, 
     await until(closed, what="the orphan session to be closed")
 
 
+@pytest.mark.long
 async def test_a_killed_rabbitmq_loses_nothing(stack: Stack, load: Load, rabbitmq_server: RabbitMQ) -> None:
     await asyncio.gather(stack.scheduler().start(), stack.runner().start())
     await load.add(schedules=8, interval_seconds=1)

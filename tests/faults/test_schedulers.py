@@ -53,6 +53,7 @@ async def test_one_of_three_is_killed_every_few_seconds(stack: Stack, load: Load
         assert found.amplification == 1.0
 
 
+@pytest.mark.long
 async def test_what_a_paused_owner_still_sends_is_refused(stack: Stack, load: Load) -> None:
     with Sink() as sink:
         paused, other = stack.scheduler("paused"), stack.scheduler("other")
