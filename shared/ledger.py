@@ -112,9 +112,9 @@ _ATTEMPTS = """
     FROM held JOIN given ON given.token = held.token
     ON CONFLICT DO NOTHING
 """
-# A result keeps each check's outcome; its steps stay with the attempt. Should a moment ever have been planned twice, its
-# first record stands: an end that could never be written would be tried for ever. What a callback failed with for good waits as
-# a dead letter to be replayed; a replay that fails is the same dead letter still.
+# A result keeps each check's outcome; its steps stay with the attempt. Should a moment ever have been planned twice,
+# its first record stands: an end that could never be written would be tried for ever. What a callback failed with for
+# good waits as a dead letter to be replayed; a replay that fails is the same dead letter still.
 _END = text(f"""
     WITH {_GIVEN}, held AS (
         DELETE FROM scheduled_jobs USING given
