@@ -14,6 +14,7 @@ from services.api.infrastructure.queries import read_alive, read_overdue, read_q
 from services.api.status.job_queries import read_job_totals
 from shared.domain.outcome import CATALOGUE
 from shared.domain.state import State
+from shared.ledger import ENDED_NOT_RUN
 
 API_PREFIX = "/api/v1"
 _OUTCOMES = text("""
@@ -140,6 +141,7 @@ async def _read_ourselves(session: AsyncSession) -> list[Metric]:
     for replica in alive:
         for code, count in (replica.report.get("not_run") or {}).items():
             not_run.add_metric([code, str(replica.id)], float(count))
+    not_run.add_metric(["cancelled", "api"], ENDED_NOT_RUN["cancelled"])
     overdue = await read_overdue(session)
     count = GaugeMetricFamily("parakeet_scheduled_jobs_overdue", "Due and not dispatched", value=overdue.count)
     oldest = GaugeMetricFamily(

@@ -57,7 +57,9 @@ class Recorded:
 
 
 async def fold_states(connection: AsyncConnection, recorded: Sequence[Recorded], now: datetime) -> None:
-    """Every state that these results change. Rows are locked in one order, so that two runners never deadlock."""
+    """Every state that these results change. Rows are locked in one order; only first states may make two runners wait
+    for each other, and then one of them is tried again.
+    """
     jobs: dict[UUID, list[Recorded]] = defaultdict(list)
     checks: list[tuple[tuple[str, str, str], Recorded, Verdict]] = []
     for each in recorded:
@@ -95,15 +97,15 @@ async def _fold_jobs(connection: AsyncConnection, jobs: dict[UUID, list[Recorded
         await connection.execute(_FIRST_JOB_STATES, {"ids": sorted(jobs)})
         states = (await connection.execute(_JOB_STATES, {"ids": sorted(jobs)})).all()
     folded = []
-    for job_id, row in ((row.job_id, row) for row in states):
+    for row in states:
         value = before = StateValue(State(row.state), *row[2:])
-        for each in sorted(jobs[job_id], key=lambda item: item.claimed.due_at):
+        for each in sorted(jobs[row.job_id], key=lambda item: item.claimed.due_at):
             for verdict in each.verdicts:
                 after = _fold(value, each.claimed, verdict, now)
                 if after is not value:
                     value, columns = after, _columns(after, each.claimed, verdict)
         if value is not before:
-            folded.append({"job_id": job_id, **columns})
+            folded.append({"job_id": row.job_id, **columns})
     if folded:
         await connection.execute(_FOLD_JOBS, {"folded": json.dumps(folded, default=_as_text)})
 

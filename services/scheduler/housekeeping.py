@@ -21,9 +21,10 @@ _END_PAUSES = tuple(
         WITH ended AS (
             UPDATE {table} SET paused_reason = NULL, paused_by = NULL, paused_at = NULL, paused_until = NULL,
                 updated_at = now()
-            WHERE paused_until <= now() RETURNING id, enabled
+            FROM (SELECT id, paused_until AS over_at FROM {table} WHERE paused_until <= now() FOR UPDATE) before
+            WHERE {table}.id = before.id RETURNING {table}.id, enabled, before.over_at
         )
-        SELECT s.id FROM ended JOIN schedules s ON s.{owner} = ended.id
+        SELECT s.id, ended.over_at FROM ended JOIN schedules s ON s.{owner} = ended.id
         LEFT JOIN partners p ON p.code = s.partner LEFT JOIN browsers b ON b.name = s.browser
         WHERE ended.enabled AND p.active IS NOT FALSE AND b.enabled IS NOT FALSE
     """)
@@ -57,13 +58,18 @@ async def make_partitions_ahead(engine: AsyncEngine) -> None:
 
 
 async def end_pauses(engine: AsyncEngine) -> None:
-    """Resume what was paused until a moment that has passed: the next due moment counts from now."""
+    """Resume what was paused until a moment that has passed.
+
+    The next due moment counts from that moment, itself included: what came due since, while no scheduler was there to
+    see the pause end, is caught up or missed like after any outage.
+    """
     async with AsyncSession(engine) as session, session.begin():
-        now = (await session.execute(text("SELECT now()"))).scalar_one()
-        ids = [row.id for statement in _END_PAUSES for row in await session.execute(statement)]
-        schedules = select(Schedule).where(Schedule.id.in_(ids)).order_by(Schedule.id).with_for_update()
+        over = {row.id: row.over_at for statement in _END_PAUSES for row in await session.execute(statement)}
+        schedules = select(Schedule).where(Schedule.id.in_(over)).order_by(Schedule.id).with_for_update()
         for schedule in await session.scalars(schedules):
-            schedule.next_due = schedule.timing().due_after(now)
+            over_at = over[schedule.id]
+            before = over_at if schedule.fixed_delay else over_at - timedelta(microseconds=1)
+            schedule.next_due = schedule.timing().due_after(before)
 
 
 async def remove_out_of_date(engine: AsyncEngine) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -35,6 +36,9 @@ _RANGE_OF_ONE = re.compile(r"(^|[ ,])(\w+)-\2(/\d+)?(?=[ ,]|$)", re.IGNORECASE)
 _RANDOM_FORM = re.compile(r"(^|[ ,])[RHrh]([/(,\- ]|$)")
 _ANY_LEAP_YEAR = datetime(2024, 1, 1)  # noqa: DTZ001 - wall-clock time has no zone here
 _MICROSECOND = timedelta(microseconds=1)
+
+# Files beside the zones: they differ from host to host, or stand for none.
+_NO_PLACES = frozenset({"localtime", "posixrules", "Factory"})
 
 Oddity = Literal["moved_out_of_gap", "first_of_repeated"]
 
@@ -60,6 +64,13 @@ class Cron:
     def after(self, moment: datetime) -> CronMoment:
         """The first due moment strictly after `moment` (aware), in UTC. Raises `InvalidCron` when none comes."""
         return self._elapsed_after(moment) if self.follows_elapsed_time else self._fixed_after(moment)
+
+    def shortest_gap(self, start: datetime, moments: int = 30) -> timedelta:
+        """The least time between two of the next due moments after `start`."""
+        found = [self.after(start).due_at]
+        while len(found) < moments:
+            found.append(self.after(found[-1]).due_at)
+        return min(later - earlier for earlier, later in pairwise(found))
 
     def _walk(self, naive_local: datetime) -> Iterator[datetime]:
         engine = croniter(
@@ -166,6 +177,8 @@ def parse_cron(expression: str, timezone: str = "UTC") -> Cron:
 def parse_zone(name: str) -> ZoneInfo:
     """An IANA zone by name. Raises `InvalidCron` for an unknown one."""
     try:
+        if name in _NO_PLACES:
+            raise ValueError
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise InvalidCron(f"unknown time zone {name!r}; use an IANA name such as Europe/Berlin") from None

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shared.domain.cron import InvalidCron, parse_cron
+from shared.domain.cron import InvalidCron, parse_cron, parse_zone
 
 MINUTE = timedelta(minutes=1)
 
@@ -202,3 +202,17 @@ def _where_wall_times_go(local: dict[datetime, datetime]) -> Iterator[tuple[date
             shown.add(naive)
             yield naive, instant
         before = naive
+
+
+@pytest.mark.parametrize("name", ["localtime", "posixrules", "Factory"])
+def test_a_file_beside_the_zones_is_none(name: str) -> None:
+    with pytest.raises(InvalidCron, match="unknown time zone"):
+        parse_zone(name)
+
+
+@pytest.mark.parametrize(
+    ("expression", "seconds"), [("* * * * *", 60), ("*/5 * * * *", 300), ("0,1 9 * * *", 60), ("0 9 * * MON", 604_800)]
+)
+def test_the_shortest_gap_between_moments(expression: str, seconds: int) -> None:
+    gap = parse_cron(expression).shortest_gap(datetime(2026, 1, 1, tzinfo=UTC))
+    assert gap == timedelta(seconds=seconds)

@@ -15,13 +15,21 @@ async def test_this_week_and_four_more_have_a_partition_however_often_they_are_m
         assert len(await world.execute(_NAMES)) == 1 + 5
 
 
-async def test_a_pause_that_is_over_ends_and_counts_from_now(world: World) -> None:
+async def test_a_pause_that_is_over_ends_and_counts_from_its_end(world: World) -> None:
     schedule = await world.schedule(None, configuration=world.configuration)
     await world.execute(_PAUSE, until=world.in_seconds(-1))
-    before = world.clock.now()
     await end_pauses(world.engine)
     row = await world.one("SELECT next_due FROM schedules WHERE id = :id", id=schedule)
-    assert before < row.next_due <= world.in_seconds(60)
+    assert world.in_seconds(-2) < row.next_due <= world.in_seconds(60)
+
+
+async def test_what_came_due_since_the_end_of_a_pause_is_not_forgotten_nor_the_end_itself(world: World) -> None:
+    over_at = world.in_seconds(-600).replace(second=0, microsecond=0)
+    schedule = await world.schedule(None, configuration=world.configuration, interval=None, cron="* * * * *")
+    await world.execute(_PAUSE, until=over_at)
+    await end_pauses(world.engine)
+    row = await world.one("SELECT next_due FROM schedules WHERE id = :id", id=schedule)
+    assert row.next_due == over_at
 
 
 async def test_a_pause_that_is_not_over_stays(world: World) -> None:

@@ -119,7 +119,9 @@ class ConfigurationSent(Sent):
     @classmethod
     def _within_the_interval(cls, jitter: int, info: ValidationInfo) -> int:
         schedule: ScheduleSent | None = info.data.get("schedule")
-        return require_within(jitter, schedule.interval_seconds if schedule else None)
+        if schedule is None:
+            return jitter
+        return require_within(jitter, schedule.interval_seconds, schedule.cron, schedule.timezone)
 
     def columns(self) -> dict[str, Any]:
         return {**self.model_dump(exclude={"schedule"}), "schedule": self.schedule.kept()}

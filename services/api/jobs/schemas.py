@@ -90,7 +90,10 @@ ScheduleField = Annotated[_Expression | IntervalSent, BeforeValidator(_either_fo
 
 
 class JobRetrySent(Sent):
-    """The wait doubles from the minimum to the maximum; `Retry-After` is honoured."""
+    """The wait doubles from the minimum to the maximum; `Retry-After` is honoured.
+
+    Unless `overlap` is `allow`, no attempt starts later than the next due moment, which a retry would hold up.
+    """
 
     attempts: int = Field(default=3, ge=1, le=20, description="How many attempts in all.")
     min_backoff_seconds: float = Field(default=10, ge=0, le=86_400)
@@ -156,7 +159,9 @@ class JobSent(Sent):
     @classmethod
     def _within_the_interval(cls, jitter: int, info: ValidationInfo) -> int:
         schedule = info.data.get("schedule")
-        return require_within(jitter, schedule.interval_seconds if isinstance(schedule, IntervalSent) else None)
+        interval = schedule.interval_seconds if isinstance(schedule, IntervalSent) else None
+        cron = schedule if isinstance(schedule, str) else None
+        return require_within(jitter, interval, cron, info.data.get("timezone", "UTC"))
 
 
 class JobQuery(PageQuery):

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -94,9 +95,14 @@ WorkingAfter = Annotated[int, Field(ge=1, le=100, description="Passes in a row u
 Priority = Literal["high", "normal"]
 
 
-def require_within(jitter: int, interval_seconds: int | None) -> int:
+def require_within(jitter: int, interval_seconds: int | None, cron: str | None, timezone: str) -> int:
+    """Jitter must not change the order of due moments."""
     if interval_seconds is not None and jitter >= interval_seconds:
         raise ValueError("must be less than schedule.interval_seconds")
+    if jitter and cron is not None:
+        gap = parse_cron(cron, timezone).shortest_gap(datetime.now(UTC)).total_seconds()
+        if jitter >= gap:
+            raise ValueError(f"must be less than the time between two due moments, here {gap:.0f} seconds")
     return jitter
 
 
