@@ -11,13 +11,18 @@ from services.scheduler.agenda import Key
 log = structlog.get_logger(__name__)
 
 ANSWER_WITHIN_SECONDS = 0.02
+CONNECTIONS = 50
 KEEP_MILLISECONDS = 600_000
 
 
 class Dedupe:
     def __init__(self, url: str) -> None:
+        # Beyond so many at once it is as if Redis did not answer, and connections do not grow with a backlog.
         self._redis = Redis.from_url(
-            url, socket_timeout=ANSWER_WITHIN_SECONDS, socket_connect_timeout=ANSWER_WITHIN_SECONDS
+            url,
+            socket_timeout=ANSWER_WITHIN_SECONDS,
+            socket_connect_timeout=ANSWER_WITHIN_SECONDS,
+            max_connections=CONNECTIONS,
         )
 
     async def remember(self, keys: Iterable[Key]) -> None:
