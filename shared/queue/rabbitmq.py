@@ -111,7 +111,8 @@ class _Publisher:
             # Refused (the queue is full) or unroutable (the queue or its binding is gone): declare it again.
             self._declared.discard(message.queue_name)
             raise PublishFailed(f"{message.queue_name} did not take the message") from error
-        except BROKER_ERRORS as error:
+        except Exception as error:
+            # Whatever it is, there is no confirm; a channel that is closed rejects what waits with a bare Exception.
             # Of many that fail together only the first closes; the others would close its successor.
             if used is self._connection:
                 await self.close()

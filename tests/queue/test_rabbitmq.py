@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from unittest.mock import patch
 from urllib.parse import quote
 
 import aio_pika
@@ -101,6 +102,18 @@ async def test_without_a_broker_nothing_is_confirmed() -> None:
     queue = RabbitQueue(f"amqp://guest:guest@127.0.0.1:{free_port()}/")
     with pytest.raises(Unconfirmed):
         await queue.publish(message())
+    await queue.close()
+
+
+async def test_what_waits_on_a_channel_that_is_closed_is_unconfirmed(amqp_url: str) -> None:
+    queue = RabbitQueue(amqp_url)
+    await queue.publish(message())
+    exchange = queue._publisher._exchange
+    assert exchange is not None
+    # Its own way to say so: aiormq rejects the waiting futures without any reason.
+    with patch.object(type(exchange), "publish", side_effect=Exception), pytest.raises(Unconfirmed):
+        await queue.publish(message())
+    assert await publish(queue, message())
     await queue.close()
 
 
