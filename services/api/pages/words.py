@@ -100,35 +100,29 @@ def schedule_words(cron: str | None, timezone: str, interval_seconds: int | None
 
 
 def job_headline(outcome: OutcomeView, job: str) -> str:
-    """The same of a callback: what happened to the job, and whose fault it is."""
-    what = _as_reason(outcome.code)
-    match outcome.outcome_class:
-        case OutcomeClass.PASSED:
-            return f"The job {job} works."
-        case OutcomeClass.DEGRADED:
-            return f"The job {job} works, but slowly."
-        case OutcomeClass.PARTNER_FAILURE:
-            return f"The target’s side: the job {job} failed, because {what}."
-        case OutcomeClass.INFRASTRUCTURE_FAILURE:
-            return f"Our infrastructure: the job {job} could not be run, because {what}."
-        case OutcomeClass.NOT_RUN:
-            return f"The job {job} was not run: {what}."
+    """What happened to a callback, and whose fault it is, in one sentence."""
+    return _headline(outcome, f"The job {job}", "target", "run")
 
 
 def headline(outcome: OutcomeView, check: str, partner: str, browser: str) -> str:
     """What broke, where, and whose fault, in one sentence."""
-    what, place = _as_reason(outcome.code), f"at {partner} in {browser}"
+    return _headline(outcome, f"{check} at {partner} in {browser}", "partner", "checked")
+
+
+def _headline(outcome: OutcomeView, subject: str, they: str, done: str) -> str:
+    what = _as_reason(outcome.code)
+    within = subject if subject[:2].isupper() else subject[0].lower() + subject[1:]
     match outcome.outcome_class:
         case OutcomeClass.PASSED:
-            return f"{check} {place} works."
+            return f"{subject} works."
         case OutcomeClass.DEGRADED:
-            return f"{check} {place} works, but slowly."
+            return f"{subject} works, but slowly."
         case OutcomeClass.PARTNER_FAILURE:
-            return f"The partner’s side: {check.lower()} {place} failed, because {what}."
+            return f"The {they}’s side: {within} failed, because {what}."
         case OutcomeClass.INFRASTRUCTURE_FAILURE:
-            return f"Our infrastructure: {check.lower()} {place} could not be checked, because {what}."
+            return f"Our infrastructure: {within} could not be {done}, because {what}."
         case OutcomeClass.NOT_RUN:
-            return f"{check} {place} was not run: {what}."
+            return f"{subject} was not run: {what}."
 
 
 def _as_reason(code: str) -> str:
