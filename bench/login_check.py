@@ -27,7 +27,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from examples.shop.app import PASSWORD, USERNAME
 from services.embedded.driver import Driver, find_or_install
 from services.embedded.process import LOOPBACK, free_port
-from services.runner.browser.attempt import BrowserTask, Credentials, Session
+from services.runner.browser.attempt import BrowserTask, CheckTask, Credentials, Session
 from services.runner.browser.run import run_browser_task
 from services.runner.browser.settings import SAFE_CHROMIUM_ARGUMENTS, BrowserSettings
 from tests.servers.process import server_process, servers_folder
@@ -58,11 +58,9 @@ async def check(driver_url: str, entry_point: str) -> None:
         scheduled_job_id="bench",
         attempt=1,
         partner="acme",
-        entry_point=entry_point,
-        checks=("login",),
+        checks=(CheckTask("login", entry_point, Credentials(USERNAME, PASSWORD)),),
         browser="chromium",
         capabilities={"browserName": "chrome"},
-        credentials=Credentials(USERNAME, PASSWORD),
         timeout_seconds=60,
         slow_after_seconds=None,
     )

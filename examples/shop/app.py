@@ -11,6 +11,8 @@ from pathlib import Path
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader
 
+from examples.shop.goods import add_goods
+
 USERNAME = "probe"
 PASSWORD = "parakeet-demo"
 SLOW_SECONDS = 6.0
@@ -82,12 +84,17 @@ def make_app() -> web.Application:
     app.router.add_post("/{site}/api/login", _log_in_by_script)
     app.router.add_get("/{site}/account", _account)
     app.router.add_get("/{site}/logout", _log_out)
+    add_goods(app, _answer_for, _is_in)
     return app
 
 
 async def _answer(template: str, site: Site, status: int = 200, **values: object) -> web.Response:
     text = _pages.get_template(template).render(site=site, username=USERNAME, **values)
     return web.Response(text=text, content_type="text/html", status=status)
+
+
+async def _answer_for(request: web.Request, template: str, **values: str) -> web.Response:
+    return await _answer(template, _site(request), path=_path(request), **values)
 
 
 async def _index(request: web.Request) -> web.Response:

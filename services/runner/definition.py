@@ -11,18 +11,27 @@ from shared.domain.callback import CallbackRetry, callback_retry_at
 from shared.domain.outcome import Outcome, OutcomeClass
 from shared.domain.retry import OUR_CALLBACK_FAILURES, RetryPolicy, retry_at
 from shared.models.job_configuration import retry_policy
+from shared.models.partner import checks_missing
 
 
 @dataclass(frozen=True, slots=True)
 class CheckDefinition:
-    """The checks of one pairing. Durations in seconds."""
+    """The checks of one pairing, those that its partner has; `login` and the like as the partner was sent.
+
+    Durations in seconds.
+    """
 
     partner: str
     browser: str
     entry_point: str
     checks: tuple[str, ...]
+    login: dict[str, Any]
+    sso: dict[str, Any]
+    product_page: dict[str, Any]
+    express_checkout: dict[str, Any]
     capabilities: dict[str, Any]
     sealed_credentials: bytes | None = field(repr=False)
+    sealed_sso_credentials: bytes | None = field(repr=False)
     timeout_seconds: float
     slow_after_seconds: float | None
     wait_override_seconds: float | None
@@ -68,17 +77,26 @@ def definition_of(row: Row[Any]) -> Definition | None:
     """From a row of the claim. None when what it was to do is not defined any more."""
     if row.kind == "callback":
         return None if row.callback_url is None else _callback(row)
-    return None if row.checks is None or row.capabilities is None else _check(row)
+    if row.checks is None or row.capabilities is None or row.entry_point is None:
+        return None
+    missing = checks_missing(row.sso, row.product_page, row.express_checkout)
+    checks = tuple(check for check in row.checks if check not in missing)
+    return _check(row, checks) if checks else None
 
 
-def _check(row: Row[Any]) -> CheckDefinition:
+def _check(row: Row[Any], checks: tuple[str, ...]) -> CheckDefinition:
     return CheckDefinition(
         partner=row.partner,
         browser=row.browser,
         entry_point=row.entry_point,
-        checks=tuple(row.checks),
+        checks=checks,
+        login=row.login,
+        sso=row.sso,
+        product_page=row.product_page,
+        express_checkout=row.express_checkout,
         capabilities=row.capabilities,
         sealed_credentials=row.sealed_credentials,
+        sealed_sso_credentials=row.sealed_sso_credentials,
         timeout_seconds=row.timeout_seconds,
         slow_after_seconds=row.slow_after_seconds,
         wait_override_seconds=row.wait_override_seconds,

@@ -44,12 +44,10 @@ class Mask:
         self._secrets = re.compile("|".join(re.escape(form) for form in spellings)) if spellings else None
 
     @classmethod
-    def of(cls, credentials: LogIn | None) -> "Mask":
+    def of(cls, *log_ins: LogIn) -> "Mask":
         """A user name that is an ordinary word is no secret: masking "user" would garble what the site says."""
-        if credentials is None:
-            return cls(())
-        username = credentials.username if re.search(r"[^A-Za-z]", credentials.username) else ""
-        return cls((credentials.password, credentials.totp_secret or "", username))
+        names = (each.username for each in log_ins if re.search(r"[^A-Za-z]", each.username))
+        return cls((*names, *(each.password for each in log_ins), *(each.totp_secret or "" for each in log_ins)))
 
     def text(self, text: str) -> str:
         masked = self._secrets.sub(MASK, text) if self._secrets else text

@@ -43,13 +43,21 @@ class LoginFinding(StrEnum):
     NO_CREDENTIALS = "no_credentials"
 
 
+class PageFinding(StrEnum):
+    """Whether a page showed what it must show, when the check is not about logging in."""
+
+    AS_EXPECTED = "as_expected"
+    ELEMENT_MISSING = "element_missing"
+    NOT_AS_EXPECTED = "not_as_expected"
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What one check found out. Durations in seconds; every text is already free of secrets.
 
     `site` is the host (with its port, if unusual) that the facts below speak of. `net_error` is Chromium's name for it
     (`ERR_CONNECTION_REFUSED`). `http_status` is that of the last page. `said` quotes the site's own words. `detail` is
-    the driver's, Grid's or our own wording of a fault, or what kept a log-in from being confirmed.
+    the driver's, Grid's or our own wording of a fault, what kept a log-in from being confirmed, or what a page lacks.
     `control_page_failed` is None when the control page was not asked.
     """
 
@@ -64,5 +72,6 @@ class Facts:
     http_status: int | None = None
     dialog: str | None = None
     login: LoginFinding | None = None
+    page: PageFinding | None = None
     said: str | None = None
     control_page_failed: bool | None = None

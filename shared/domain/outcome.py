@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.domain.evidence import Facts, Fault, LoginFinding, TimedOut
+from shared.domain.evidence import Facts, Fault, LoginFinding, PageFinding, TimedOut
 
 
 class OutcomeClass(StrEnum):
@@ -169,7 +169,8 @@ def classify(facts: Facts) -> Outcome:
     if facts.fault is not None:
         code, words = _FAULTS[facts.fault]
         return Outcome(code, f"{words}: {facts.detail}" if facts.detail else f"{words}.")
-    outcome = _judge_dialog(facts) or _judge_network(facts) or _judge_login(facts) or _judge_status(facts)
+    judges = (_judge_dialog, _judge_network, _judge_login, _judge_page, _judge_status)
+    outcome = next((outcome for judge in judges if (outcome := judge(facts)) is not None), None)
     if outcome is None:
         return _judge_unconfirmed(facts)
     if facts.control_page_failed and outcome.code in CODES_THE_NETWORK_MAY_CAUSE:
@@ -199,11 +200,8 @@ def _judge_network(facts: Facts) -> Outcome | None:
 def _judge_login(facts: Facts) -> Outcome | None:
     said = f"The site says: “{facts.said}”" if facts.said else ""
     match facts.login:
-        case LoginFinding.IN if facts.slow_after_seconds and facts.duration_seconds > facts.slow_after_seconds:
-            took = f"It works, but took {facts.duration_seconds:.1f} s"
-            return Outcome("slow", f"{took} (warning limit {facts.slow_after_seconds:g} s).")
         case LoginFinding.IN:
-            return Outcome("success", f"Logged in at {facts.site} in {facts.duration_seconds:.1f} s.")
+            return _passed(facts, f"Logged in at {facts.site} in {facts.duration_seconds:.1f} s.")
         case LoginFinding.REFUSED:
             answered = f"{facts.site} answered {facts.http_status} to the log-in."
             return Outcome("credentials_rejected", said or answered)
@@ -218,6 +216,24 @@ def _judge_login(facts: Facts) -> Outcome | None:
                 "login_not_confirmed", "No credentials are stored for this partner, so nothing was submitted."
             )
     return None
+
+
+def _judge_page(facts: Facts) -> Outcome | None:
+    match facts.page:
+        case PageFinding.AS_EXPECTED:
+            return _passed(facts, f"{facts.site} shows what is expected, after {facts.duration_seconds:.1f} s.")
+        case PageFinding.ELEMENT_MISSING:
+            return Outcome("element_missing", facts.detail or f"Something that {facts.site} must have is not there.")
+        case PageFinding.NOT_AS_EXPECTED:
+            return Outcome("assertion_failed", facts.detail or f"{facts.site} does not show what is expected.")
+    return None
+
+
+def _passed(facts: Facts, words: str) -> Outcome:
+    if facts.slow_after_seconds and facts.duration_seconds > facts.slow_after_seconds:
+        took = f"It works, but took {facts.duration_seconds:.1f} s"
+        return Outcome("slow", f"{took} (warning limit {facts.slow_after_seconds:g} s).")
+    return Outcome("success", words)
 
 
 def _judge_status(facts: Facts) -> Outcome | None:

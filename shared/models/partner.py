@@ -28,3 +28,12 @@ class Partner(Base):
     notes: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+    def checks_missing(self) -> set[str]:
+        return checks_missing(self.sso, self.product_page, self.express_checkout)
+
+
+def checks_missing(sso: dict[str, Any], product_page: dict[str, Any], express_checkout: dict[str, Any]) -> set[str]:
+    """The checks that a partner with these parts does not have: switched off, or nothing said of them."""
+    has = {"sso": sso.get("enabled"), "product_page": product_page, "express_checkout": express_checkout.get("enabled")}
+    return {check for check, wanted in has.items() if not wanted}

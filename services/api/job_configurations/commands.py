@@ -109,21 +109,27 @@ async def _share_what_it_names(session: AsyncSession, configuration_id: UUID, pa
     await _share(session, configuration.partner, {*configuration.browsers, *added})
 
 
-async def _share(session: AsyncSession, partner: str, browsers: Collection[str]) -> tuple[bool, set[str]]:
-    """Whether the partner exists, and which of the browsers do; none can be deleted or switched off until we commit."""
-    code = await session.scalar(select(Partner.code).where(Partner.code == partner).with_for_update(read=True))
+async def _share(session: AsyncSession, code: str, browsers: Collection[str]) -> tuple[Partner | None, set[str]]:
+    """The partner, and which of the browsers exist; none can be deleted or switched off until we commit."""
+    partner = await session.scalar(select(Partner).where(Partner.code == code).with_for_update(read=True))
     names = select(Browser.name).where(Browser.name.in_(browsers)).order_by(Browser.name)
-    return code is not None, set(await session.scalars(names.with_for_update(read=True)))
+    return partner, set(await session.scalars(names.with_for_update(read=True)))
 
 
 async def _require_known(session: AsyncSession, sent: ConfigurationSent) -> None:
-    partner_exists, known = await _share(session, sent.partner, sent.browsers)
-    if not partner_exists:
+    partner, known = await _share(session, sent.partner, sent.browsers)
+    if partner is None:
         raise InvalidRequest(FieldProblem(field="partner", message="no partner has this code"))
     unknown = [
         FieldProblem(field=f"browsers.{position}", message="no browser has this name")
         for position, name in enumerate(sent.browsers)
         if name not in known
+    ]
+    missing = partner.checks_missing()
+    unknown += [
+        FieldProblem(field=f"checks.{position}", message=f"the partner has no {check}: PATCH /partners/{partner.code}")
+        for position, check in enumerate(sent.checks)
+        if check in missing
     ]
     if unknown:
         raise InvalidRequest(*unknown)

@@ -22,7 +22,7 @@ from services.api.schedules.schemas import (
 )
 
 CheckName = Literal["login", "sso", "product_page", "express_checkout"]
-RUNNABLE_CHECKS = ("login",)
+RUNNABLE_CHECKS = ("login", "product_page", "express_checkout")
 
 EXAMPLE: dict[str, Any] = {
     "partner": "acme",
@@ -81,7 +81,7 @@ class ConfigurationSent(Sent):
 
     partner: Slug = Field(description="The partner's code; never changes.")
     browsers: list[Slug] = Field(min_length=1, max_length=50)
-    checks: list[CheckName] = Field(default=["login"], min_length=1, description="Only `login` is available yet.")
+    checks: list[CheckName] = Field(default=["login"], min_length=1, description="Of those that the partner has.")
     schedule: ScheduleSent
     timeout_seconds: float = Field(default=60, ge=5, le=300, description="The limit of one attempt.")
     slow_after_seconds: float | None = Field(

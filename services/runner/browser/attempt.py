@@ -18,20 +18,35 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckTask:
+    """One check of an attempt: where it begins, with which log-in, and what its page must show.
+
+    `log_in_first` is the partner's `login` check, for a check that only makes sense for somebody who is logged in.
+    """
+
+    check: str
+    url: str
+    credentials: Credentials | None
+    expect_text: str | None = None
+    log_in_first: "CheckTask | None" = None
+
+
+@dataclass(frozen=True, slots=True)
 class BrowserTask:
-    """One attempt's work: the checks of one job configuration, in one browser. Durations in seconds."""
+    """One attempt's work: the checks of one job configuration, in one browser. Durations in seconds.
+
+    `patience_seconds` is how long the site's pages are given to show what is waited for.
+    """
 
     scheduled_job_id: str
     attempt: int
     partner: str
-    entry_point: str
-    checks: tuple[str, ...]
+    checks: tuple[CheckTask, ...]
     browser: str
     capabilities: Mapping[str, Any]
-    credentials: Credentials | None
     timeout_seconds: float
     slow_after_seconds: float | None
-    wait_override_seconds: float | None = None
+    patience_seconds: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What is kept of the last page: a screenshot, its source, where it was; with no secret in it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -28,13 +28,13 @@ class LastPage:
 
 
 def take_evidence(
-    page: Page, connection: DeadlineConnection, credentials: Credentials | None, seconds: float
+    page: Page, connection: DeadlineConnection, credentials: Sequence[Credentials], seconds: float
 ) -> LastPage:
     """Takes what can be had within the seconds, the most telling first. Never raises."""
     connection.deadline = time.monotonic() + seconds
     driver, mask = page.driver, page.mask
     pieces: list[Evidence] = []
-    secrets = [secret for secret in (credentials.password, credentials.totp_secret) if secret] if credentials else []
+    secrets = [secret for each in credentials for secret in (each.password, each.totp_secret) if secret]
 
     def screenshot() -> None:
         # Without the redaction there is no screenshot: it might show a password that a page made visible.

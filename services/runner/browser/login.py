@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from selenium.common.exceptions import NoSuchFrameException, NoSuchWindowException, UnexpectedAlertPresentException
 from selenium.webdriver.remote.webelement import WebElement
 
-from services.runner.browser.attempt import BrowserTask, Credentials
+from services.runner.browser.attempt import CheckTask, Credentials
 from services.runner.browser.login_form import (
     LoginForm,
     fill,
@@ -22,7 +22,6 @@ from services.runner.browser.login_form import (
 from services.runner.browser.page import Page, PageState
 from shared.domain.evidence import Facts, LoginFinding
 
-_WAIT_SECONDS = 10.0
 _QUIET_LOOKS = 3
 _ENTER_AFTER_SECONDS = 2.0
 _REFUSING_DIALOG = re.compile(
@@ -31,11 +30,11 @@ _REFUSING_DIALOG = re.compile(
 _SAYS_NO = (400, 401, 403, 422)
 
 
-def log_in(page: Page, task: BrowserTask) -> Facts:
+def log_in(page: Page, task: CheckTask) -> Facts:
     """The story of the check; its facts end with a finding, or PageTrouble says why a page did not come."""
-    wait = task.wait_override_seconds or _WAIT_SECONDS
+    wait = page.patience
     with page.step("open the entry point") as detail:
-        state = page.open(task.entry_point)
+        state = page.open(task.url)
         detail.append(f"answered {state.status}" if state.status else "")
     with page.step("find the log-in form") as detail:
         form = find_form(page, wait if state.status < 400 else min(wait, 1.0))
@@ -50,7 +49,7 @@ def log_in(page: Page, task: BrowserTask) -> Facts:
     if task.credentials is None:
         return page.facts(login=LoginFinding.NO_CREDENTIALS)
     try:
-        return _submit_and_judge(page, form, task.credentials, task.entry_point, wait)
+        return _submit_and_judge(page, form, task.credentials, task.url, wait)
     except UnexpectedAlertPresentException as dialog:
         said = (dialog.alert_text or "").strip()[:200]
         if _REFUSING_DIALOG.search(said):

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selenium.common.exceptions import (
-    ElementClickInterceptedException,
     ElementNotInteractableException,
     InvalidElementStateException,
     NoSuchFrameException,
@@ -14,10 +13,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from services.runner.browser.clicking import accept_consent, click
 from services.runner.browser.page import Page
 
 _FIND = Path(__file__).with_name("login_form.js").read_text("utf-8")
-_ACCEPT_CONSENT = Path(__file__).with_name("consent.js").read_text("utf-8")
 _MOST_FRAMES = 6
 _MOST_OPENERS = 2
 _BEFORE_OPENING_SECONDS = 2.0
@@ -48,8 +47,8 @@ def find_form(page: Page, seconds: float) -> LoginForm | None:
         openers = [candidate for candidate in _candidates(page) if candidate.opener is not None]
         if not openers or openers[0].opener is None:
             continue
-        with page.step("open the log-in"), page.waiting_for_page():
-            _click(page, openers[0].opener)
+        with page.step("open the log-in") as detail:
+            detail.append(click(page, openers[0].opener))
     return page.poll(lambda: visible_form(page), max(until - page.clock.elapsed(), 0.0))
 
 
@@ -83,7 +82,7 @@ def fill(page: Page, field: WebElement, value: str) -> bool:
         field.clear()
         field.send_keys(value)
     except (ElementNotInteractableException, InvalidElementStateException):
-        page.driver.execute_script(_ACCEPT_CONSENT)
+        accept_consent(page)
         field.send_keys(value)
     except StaleElementReferenceException:
         return False
@@ -103,23 +102,12 @@ def submit(page: Page, field: WebElement) -> str:
     if button is None:
         press_enter(page, field)
         return "by Enter"
-    label = button.text or button.get_attribute("value") or button.tag_name
-    with page.waiting_for_page():
-        _click(page, button)
-    return f"by “{label.strip()[:40]}”"
+    return f"by {click(page, button)}"
 
 
 def press_enter(page: Page, field: WebElement) -> None:
     with page.waiting_for_page():
         field.send_keys(Keys.ENTER)
-
-
-def _click(page: Page, element: WebElement) -> None:
-    try:
-        element.click()
-    except (ElementClickInterceptedException, ElementNotInteractableException):
-        page.driver.execute_script(_ACCEPT_CONSENT)
-        element.click()
 
 
 def _candidates(page: Page) -> list[LoginForm]:

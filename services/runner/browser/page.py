@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from selenium.common.exceptions import JavascriptException, StaleElementReferenceException
 from selenium.webdriver import Remote
 
-from services.runner.browser.attempt import Step
+from services.runner.browser.attempt import BrowserTask, Step
 from services.runner.browser.devtools import DevTools, Exchange
 from services.runner.browser.failures import PageTrouble
 from services.runner.masking import Mask
@@ -60,9 +60,7 @@ class Clock:
 class Page:
     """One browser window under a clock. Every method may raise PageTrouble, or what selenium raises."""
 
-    def __init__(
-        self, driver: Remote, devtools: DevTools | None, clock: Clock, mask: Mask, slow_after: float | None
-    ) -> None:
+    def __init__(self, driver: Remote, devtools: DevTools | None, clock: Clock, mask: Mask, task: BrowserTask) -> None:
         self.driver = driver
         self.clock = clock
         self.mask = mask
@@ -70,7 +68,8 @@ class Page:
         self.asked = ""
         self.loading = False
         self._devtools = devtools
-        self._slow_after = slow_after
+        self.patience = task.patience_seconds
+        self._slow_after = task.slow_after_seconds
 
     @contextmanager
     def step(self, name: str) -> Iterator[list[str]]:

@@ -7,11 +7,11 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.runner.browser.attempt import AttemptReport, BrowserTask, CheckReport, Credentials, Session
+from services.runner.browser.attempt import AttemptReport, CheckReport, Session
 from services.runner.browser.run import run_browser_task
 from services.runner.browser.settings import BrowserSettings
+from services.runner.browser.task import task_of
 from services.runner.claim import Claimed
-from services.runner.definition import CheckDefinition
 from services.runner.performed import Performed, Verdict
 from shared.evidence_store import EvidenceStore
 from shared.ledger import AttemptRecord
@@ -41,7 +41,7 @@ class CheckPerformer:
 
     async def perform(self, claimed: Claimed) -> Performed:
         """Raises `SecretUnreadable`."""
-        task = _task_of(claimed, self.box)
+        task = task_of(claimed, self.box)
         report = await run_browser_task(task, self.settings, on_session=lambda session: self._note(claimed, session))
         report = await self._keep_evidence(claimed, report)
         verdicts = tuple(Verdict(check.check, check.outcome, check.duration_seconds) for check in report.checks)
@@ -63,30 +63,6 @@ class CheckPerformer:
                 # The verdict counts more than its picture.
                 log.error("evidence_not_kept", job=str(claimed.id), name=item.name, error=type(error).__name__)
         return replace(report, evidence=tuple(kept))
-
-
-def _task_of(claimed: Claimed, box: SecretBox) -> BrowserTask:
-    definition = claimed.definition
-    assert isinstance(definition, CheckDefinition)
-    credentials = None
-    if definition.sealed_credentials is not None:
-        opened = box.open(definition.sealed_credentials)
-        credentials = Credentials(
-            opened.get("username") or "", opened.get("password") or "", opened.get("totp_secret") or None
-        )
-    return BrowserTask(
-        scheduled_job_id=str(claimed.id),
-        attempt=claimed.attempt,
-        partner=definition.partner,
-        entry_point=definition.entry_point,
-        checks=definition.checks,
-        browser=definition.browser,
-        capabilities=definition.capabilities,
-        credentials=credentials,
-        timeout_seconds=definition.timeout_seconds,
-        slow_after_seconds=definition.slow_after_seconds,
-        wait_override_seconds=definition.wait_override_seconds,
-    )
 
 
 def _record_of(claimed: Claimed, report: AttemptReport) -> AttemptRecord:

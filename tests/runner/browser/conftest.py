@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from examples.shop.app import PASSWORD, USERNAME
 from services.embedded.process import LOOPBACK, free_port
-from services.runner.browser.attempt import AttemptReport, BrowserTask, Credentials, Session
+from services.runner.browser.attempt import AttemptReport, BrowserTask, CheckTask, Credentials, Session
 from services.runner.browser.run import run_browser_task
 from services.runner.browser.settings import BrowserSettings
 from tests.servers.process import server_process
@@ -145,19 +145,18 @@ def _self_signed(folder: Path) -> Path:
 DESKTOP: Mapping[str, Any] = {"browserName": "chrome", "pk:profile": "desktop"}
 
 
-def task_for(entry_point: str, **changes: Any) -> BrowserTask:
+def task_for(entry_point: str, *, credentials: Credentials | None = GOOD, **changes: Any) -> BrowserTask:
+    """One `login` check there, unless `checks` says otherwise."""
     given: dict[str, Any] = {
         "scheduled_job_id": "1",
         "attempt": 1,
         "partner": "acme",
-        "entry_point": entry_point,
-        "checks": ("login",),
+        "checks": (CheckTask("login", entry_point, credentials),),
         "browser": "chromium",
         "capabilities": DESKTOP,
-        "credentials": GOOD,
         "timeout_seconds": 30,
         "slow_after_seconds": 20,
-        "wait_override_seconds": 2,
+        "patience_seconds": 2,
     }
     return BrowserTask(**(given | changes))
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from examples.shop.app import PASSWORD, REFUSAL
-from services.runner.browser.attempt import AttemptReport, Credentials
+from services.runner.browser.attempt import AttemptReport, CheckTask, Credentials
 
 Check = Callable[..., Coroutine[Any, Any, AttemptReport]]
 
@@ -26,7 +26,7 @@ Check = Callable[..., Coroutine[Any, Any, AttemptReport]]
     ],
 )
 async def test_logs_in(check: Check, shop: str, partner: str) -> None:
-    report = await check(f"{shop}/{partner}/login", wait_override_seconds=5)
+    report = await check(f"{shop}/{partner}/login", patience_seconds=5)
     assert report.outcome.code == "success", report
     assert report.final_url == f"{shop}/{partner}/account"
     assert report.session is not None
@@ -81,7 +81,7 @@ async def test_a_log_in_over_the_warning_limit_is_slow(check: Check, shop: str) 
 
 
 async def test_waits_for_a_slow_answer_longer_than_for_a_quiet_page(check: Check, shop: str) -> None:
-    report = await check(f"{shop}/slow/login", slow_after_seconds=5, wait_override_seconds=1)
+    report = await check(f"{shop}/slow/login", slow_after_seconds=5, patience_seconds=1)
     assert report.outcome.code == "slow", report
 
 
@@ -92,7 +92,7 @@ async def test_without_credentials_nothing_is_submitted(check: Check, shop: str)
 
 
 async def test_a_check_that_does_not_exist_is_our_error(check: Check, shop: str) -> None:
-    report = await check(f"{shop}/acme/login", checks=("dance",))
+    report = await check(f"{shop}/acme/login", checks=(CheckTask("dance", shop, None),))
     assert report.outcome.code == "internal_error"
 
 

@@ -62,7 +62,7 @@ async def test_a_page_in_an_endless_loop_times_out_and_is_closed(check: Check, s
 
 
 async def test_a_check_that_waits_too_long_times_out(check: Check, shop: str) -> None:
-    report = await check(f"{shop}/umbrella/login", timeout_seconds=4, wait_override_seconds=60)
+    report = await check(f"{shop}/umbrella/login", timeout_seconds=4, patience_seconds=60)
     assert report.outcome.code == "check_timeout"
     assert report.outcome.message == "The check did not finish within its 4 s."
 

@@ -1,0 +1,56 @@
+// One look at a page that sells; the fields are those of ShopPage in shop.py. arguments[0]: the text to look for, or null.
+const PRICE = /(?:[€$£¥₹]|\b(?:USD|EUR|GBP|CHF|SEK|NOK|DKK|PLN|CZK|JPY|INR|BRL|CAD|AUD|kr|zł)\b)\s?\d|\d[\d.,'\u00a0 ]*\s?(?:[€$£¥₹]|,-|(?:USD|EUR|GBP|CHF|SEK|NOK|DKK|PLN|CZK|JPY|INR|BRL|CAD|AUD|kr|zł)\b)/i;
+// What makes an order binding. Nothing that reads like this is ever clicked.
+const FINAL = /place (your |my |the )?order|(pay|order) (now|securely)|^pay\b|buy and pay|(submit|complete|finish|confirm) (your |my |the |and )?(order|purchase|payment|pay)|1.click|one.click|zahlungspflichtig|kostenpflichtig|jetzt (be)?zahlen|bestellung (abschließen|absenden)|confirmer (la commande|et payer|l.achat)|payer( maintenant)?$|finalizar (la )?compra|confirmar (pedido|compra)|pagar( ahora)?$|bestelling (plaatsen|afronden)|afrekenen en betalen|conferma (ordine|acquisto)|paga ora|betaal nu/i;
+const EXPRESS = /express.?(check.?out|buy|kauf)|quick.?buy|buy (it )?now|sofort.?kauf(en)?|jetzt kaufen|direkt kaufen|acheter maintenant|achat (express|immédiat)|comprar (ahora|ya)|koop nu|acquista (ora|subito)/i;
+const CHECKOUT = /check.?out|zur kasse|^kasse$|passer (la )?commande|tramitar pedido|finalizar pedido|afrekenen|alla cassa|do kasy|till kassan/i;
+const BASKET = /add to (shopping )?(cart|bag|basket|trolley)|in den (warenkorb|einkaufswagen)|ajouter au panier|(añadir|agregar) (al|a la) (carrito|cesta)|in (mijn )?winkel(wagen|mand)|aggiungi al carrello|do koszyka|lägg i varukorg/i;
+const OTHER = /wish.?list|compare|remove|delete|continue shopping|paypal|apple.?pay|google.?pay|klarna|share/i;
+const STEP = /shipping|delivery|billing|payment|lieferadresse|versand|zahlungsart|rechnungsadresse|livraison|facturation|paiement|envío|entrega|bezorg|betaal|spedizione|pagamento/i;
+const STEP_FIELD = /street-address|address-line|postal-code|^country|cc-|shipping|billing|postcode|zip|\baddress\b|adresse|strasse|straße|card.?number/i;
+
+function* deep(root) {
+  for (const node of root.querySelectorAll("*")) {
+    yield node;
+    if (node.shadowRoot) yield* deep(node.shadowRoot);
+  }
+}
+const visible = (node) => {
+  if (!node.getClientRects().length) return false;
+  return node.checkVisibility ? node.checkVisibility({ opacityProperty: true, visibilityProperty: true }) : true;
+};
+const words = (node) => [node.innerText, node.value, node.getAttribute("aria-label"), node.title, node.alt]
+  .filter((text) => typeof text === "string" && text).join(" ").replace(/\s+/g, " ").trim();
+const all = document.documentElement ? [...deep(document)] : [];
+const text = [document.body, ...all.filter((node) => node.shadowRoot).flatMap((node) => [...node.shadowRoot.children])]
+  .map((node) => (node && node.innerText) || "").join("\n").replace(/[\s\u00a0]+/g, " ");
+const squeezed = (wanted) => wanted.replace(/[\s\u00a0]+/g, " ").trim().toLowerCase();
+
+const controls = { express: null, checkout: null, basket: null };
+let final = false;
+for (const node of all) {
+  const clickable = /^(A|BUTTON)$/.test(node.tagName) || node.getAttribute("role") === "button" ||
+    (node.tagName === "INPUT" && /^(submit|button|image)$/.test(node.type)) || (node.tagName.includes("-") && /button|btn/i.test(node.tagName));
+  if (!clickable || !visible(node)) continue;
+  const label = words(node);
+  if (!label || label.length > 60) continue;
+  if (FINAL.test(label)) { final = true; continue; }
+  if (node.disabled || node.getAttribute("aria-disabled") === "true" || OTHER.test(label)) continue;
+  if (EXPRESS.test(label)) controls.express ??= node;
+  else if (BASKET.test(label)) controls.basket ??= node;
+  else if (CHECKOUT.test(label)) controls.checkout ??= node;
+}
+const fields = all.filter((node) => /^(INPUT|SELECT|TEXTAREA)$/.test(node.tagName) && node.type !== "hidden" && visible(node));
+const about = (node) => [node.autocomplete, node.name, node.id, node.placeholder, node.getAttribute("aria-label"),
+  ...(node.labels ? [...node.labels].map((label) => label.textContent) : [])].filter(Boolean).join(" ");
+const stepFields = fields.filter((node) => STEP_FIELD.test(about(node)) || STEP.test(about(node))).length;
+const headings = all.filter((node) => /^(H1|H2|H3|LEGEND)$/.test(node.tagName) && visible(node)).map(words);
+const spoken = headings.filter((heading) => STEP.test(heading) || CHECKOUT.test(heading)).length;
+const placed = /checkout|kasse|commande|pago|afrekenen|cassa/i.test(location.pathname + location.hash);
+return {
+  text_found: arguments[0] === null ? null : text.toLowerCase().includes(squeezed(arguments[0])),
+  price: PRICE.test(text),
+  at_checkout: final || stepFields >= 2 || (stepFields >= 1 && spoken >= 1) || (spoken >= 1 && placed),
+  empty: !text.trim() && !all.some((node) => /^(IMG|CANVAS|VIDEO|SVG|IFRAME)$/i.test(node.tagName) && visible(node)),
+  ...controls,
+};

@@ -1,0 +1,49 @@
+"""From what a claimed pairing is to check to what a browser is to do."""
+
+from services.runner.browser.attempt import BrowserTask, CheckTask, Credentials
+from services.runner.claim import Claimed
+from services.runner.definition import CheckDefinition
+from shared.secret_box import SecretBox
+
+PATIENCE_SECONDS = 10.0
+
+
+def task_of(claimed: Claimed, box: SecretBox) -> BrowserTask:
+    """Raises `SecretUnreadable`."""
+    definition = claimed.definition
+    assert isinstance(definition, CheckDefinition)
+    login = CheckTask("login", definition.entry_point, _credentials(definition.sealed_credentials, box))
+    return BrowserTask(
+        scheduled_job_id=str(claimed.id),
+        attempt=claimed.attempt,
+        partner=definition.partner,
+        checks=tuple(_check(check, definition, login, box) for check in definition.checks),
+        browser=definition.browser,
+        capabilities=definition.capabilities,
+        timeout_seconds=definition.timeout_seconds,
+        slow_after_seconds=definition.slow_after_seconds,
+        patience_seconds=definition.wait_override_seconds or PATIENCE_SECONDS,
+    )
+
+
+def _check(check: str, definition: CheckDefinition, login: CheckTask, box: SecretBox) -> CheckTask:
+    match check:
+        case "sso":
+            own = _credentials(definition.sealed_sso_credentials, box)
+            return CheckTask("sso", definition.sso.get("entry_point") or login.url, own or login.credentials)
+        case "product_page":
+            page = definition.product_page
+            return CheckTask("product_page", page["url"], login.credentials, page.get("expect_text"))
+        case "express_checkout":
+            checkout = definition.express_checkout
+            begins_at = checkout.get("entry_point") or definition.product_page.get("url") or login.url
+            return CheckTask("express_checkout", begins_at, login.credentials, checkout.get("expect_text"), login)
+        case _:
+            return login
+
+
+def _credentials(sealed: bytes | None, box: SecretBox) -> Credentials | None:
+    if sealed is None:
+        return None
+    opened = box.open(sealed)
+    return Credentials(opened.get("username") or "", opened.get("password") or "", opened.get("totp_secret") or None)
