@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader
@@ -93,7 +94,7 @@ async def _answer(template: str, site: Site, status: int = 200, **values: object
     return web.Response(text=text, content_type="text/html", status=status)
 
 
-async def _answer_for(request: web.Request, template: str, **values: str) -> web.Response:
+async def _answer_for(request: web.Request, template: str, **values: Any) -> web.Response:
     return await _answer(template, _site(request), path=_path(request), **values)
 
 
