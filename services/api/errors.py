@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.api.fields import PATTERN_WORDS
 from shared.secret_box import SecretUnreadable
 
 log = structlog.get_logger(__name__)
@@ -194,17 +195,19 @@ def problem(
 
 def field_problems(errors: Sequence[Any], *, skip: int = 1) -> list[FieldProblem]:
     """Pydantic's errors by the name of each field. Never with the input, which may be a secret."""
-    return [
-        FieldProblem(
-            field=_field(error["type"], error["loc"][skip:]), message=str(error["msg"]).removeprefix("Value error, ")
-        )
-        for error in errors
-    ]
+    return [FieldProblem(field=_field(error["type"], error["loc"][skip:]), message=_words(error)) for error in errors]
 
 
 def invalid(error: ValidationError) -> InvalidRequest:
     """The same answer for what a route validates by itself as for what the framework validates."""
     return InvalidRequest(*field_problems(error.errors(include_input=False, include_context=False), skip=0))
+
+
+def _words(error: Any) -> str:
+    """A regular expression is no message for people."""
+    told = str(error["msg"]).removeprefix("Value error, ")
+    _, is_pattern, pattern = told.partition("should match pattern ")
+    return PATTERN_WORDS.get(pattern[1:-1], told) if is_pattern else told
 
 
 def _field(kind: str, location: Sequence[str | int]) -> str:

@@ -22,8 +22,17 @@ from pydantic.types import StringConstraints
 from shared.domain.outcome import CATALOGUE, OutcomeClass
 
 MAX_DEPTH = 20
+METHODS = ("get", "post", "put", "patch", "delete", "head")
 MAX_URL_LENGTH = 2048
 SLUG_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
+URL_PATTERN = r"^https?://[^/?#@\s]+"
+METHOD_PATTERN = f"^({'|'.join(''.join(f'[{letter.upper()}{letter}]' for letter in method) for method in METHODS)})$"
+PATTERN_WORDS = {
+    SLUG_PATTERN: "must be 1 to 63 of a-z, 0-9 and -, not beginning with -",
+    URL_PATTERN: "must be an http or https URL with a host and no user name",
+    METHOD_PATTERN: f"must be one of {', '.join(METHODS)}",
+    r"\S": "must not be blank",
+}
 # The ends of PostgreSQL's range matter less than that arithmetic with these never overflows.
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -77,9 +86,7 @@ Moment = Annotated[
 """A moment in an answer: RFC 3339, UTC, `Z`."""
 SentMoment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(as_utc)]
 """A moment in a request: RFC 3339 with an offset."""
-HttpUrl = Annotated[
-    str, StringConstraints(max_length=MAX_URL_LENGTH, pattern=r"^https?://[^/?#@\s]+"), AfterValidator(_http_url)
-]
+HttpUrl = Annotated[str, StringConstraints(max_length=MAX_URL_LENGTH, pattern=URL_PATTERN), AfterValidator(_http_url)]
 
 
 def require_storable(value: Any, depth: int = 0) -> Any:

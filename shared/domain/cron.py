@@ -165,8 +165,11 @@ def parse_cron(expression: str, timezone: str = "UTC") -> Cron:
         raise InvalidCron("five fields are needed: minute hour day-of-month month day-of-week")
     try:
         croniter(text)
-    except (ValueError, KeyError) as error:
-        raise InvalidCron(str(error)) from None
+    except (ValueError, KeyError):
+        raise InvalidCron(
+            "a field can't be read or is out of range: minute 0-59, hour 0-23, day of month 1-31, month 1-12, "
+            "day of week 0-7"
+        ) from None
     text = _RANGE_OF_ONE.sub(r"\1\2", text)
     minute, hour, *_ = text.split(" ")
     cron = Cron(text, zone, follows_elapsed_time=minute.startswith("*") or hour.startswith("*"))

@@ -162,3 +162,13 @@ async def test_an_operator_can_allow_an_address(settings: ApiSettings, start: St
 def test_an_allow_list_that_nobody_understands_is_refused_at_the_start(settings: ApiSettings) -> None:
     with pytest.raises(ValueError, match="not an address!"):
         ApiSettings.model_validate({"database_url": settings.database_url, "callback_allow": "not an address!"})
+
+
+async def test_a_refusal_is_told_in_words_not_as_a_regular_expression(api: httpx.AsyncClient) -> None:
+    sent = {"name": " ", "schedule": "61 * * * *", "job": {"callback_url": "ftp://a.example", "http_method": "brew"}}
+    answer = await api.post("/jobs", json=sent)
+    told = {problem["field"]: problem["message"] for problem in answer.json()["errors"]}
+    assert told["name"] == "must not be blank"
+    assert told["job.callback_url"] == "must be an http or https URL with a host and no user name"
+    assert told["job.http_method"] == "must be one of get, post, put, patch, delete, head"
+    assert "minute 0-59" in told["schedule"]

@@ -6,14 +6,12 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator
 
-from services.api.fields import HttpUrl, Sent, require_storable
+from services.api.fields import METHOD_PATTERN, HttpUrl, Sent, require_storable
 from services.api.jobs.headers import MAX_HEADERS, require_headers, require_secret_headers
 from shared.domain.callback import TEMPLATE_NAMES, parse_status_codes, unknown_templates
 from shared.domain.signing_secret import parse_secret
 
 MAX_PAYLOAD_BYTES = 64 * 1024
-METHODS = ("get", "post", "put", "patch", "delete", "head")
-_ANY_CASE = "|".join("".join(f"[{letter.upper()}{letter}]" for letter in method) for method in METHODS)
 TEMPLATES = ", ".join(f"`{{{{{name}}}}}`" for name in TEMPLATE_NAMES)
 
 
@@ -34,7 +32,7 @@ class SuccessSent(Sent):
 
 class CallbackSent(Sent):
     callback_url: HttpUrl = Field(description=f"May hold {TEMPLATES} in its path and query.")
-    http_method: Annotated[str, StringConstraints(pattern=f"^({_ANY_CASE})$"), AfterValidator(str.lower)] = Field(
+    http_method: Annotated[str, StringConstraints(pattern=METHOD_PATTERN), AfterValidator(str.lower)] = Field(
         default="post", description="get, post, put, patch, delete or head, in any case."
     )
     payload: Any = Field(default_factory=dict, description=f"Any JSON, at most 64 KB; its texts may hold {TEMPLATES}.")
