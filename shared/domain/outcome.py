@@ -145,6 +145,7 @@ _NET_ERRORS: tuple[tuple[str, str, str], ...] = (
     ("ERR_TUNNEL_", "network_unreachable", "The proxy of the browser failed"),
     ("ERR_INSUFFICIENT_RESOURCES", "out_of_resources", "The browser ran out of resources"),
     ("ERR_OUT_OF_MEMORY", "out_of_resources", "The browser ran out of memory"),
+    ("ERR_NOT_TOLD", "connection_refused", "{site} could not be loaded, and this browser tells no reason"),
     ("", "connection_refused", "{site} broke the connection"),
 )
 
@@ -181,7 +182,8 @@ def classify(facts: Facts) -> Outcome:
 def _judge_dialog(facts: Facts) -> Outcome | None:
     if facts.dialog is None or facts.login in (LoginFinding.IN, LoginFinding.REFUSED):
         return None
-    return Outcome("unexpected_dialog", f"A dialog of {facts.site} got in the way: “{facts.dialog}”.")
+    said = f": “{facts.dialog}”." if facts.dialog else "; the browser does not tell what it said."
+    return Outcome("unexpected_dialog", f"A dialog of {facts.site} got in the way{said}")
 
 
 def _judge_network(facts: Facts) -> Outcome | None:

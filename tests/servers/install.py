@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from services.embedded import apt, driver
+from tests.servers import webkit
 from tests.servers.grid import JAR, JAR_FOLDER, JAR_PACKAGE, JAR_VERSION
 from tests.servers.rabbitmq import SCRIPTS
 
@@ -29,6 +30,11 @@ async def install() -> None:
         await apt.install(f"Something the tests work with ({', '.join(packages)})", packages)
     if not JAR.exists():
         await _fetch_grid()
+    if not webkit.is_installed():
+        try:
+            await apt.install("The second browser engine of the tests", list(webkit.PACKAGES))
+        except apt.PackagesMissing as missing:
+            print(f"Without WebKit, whose tests are skipped: {missing}", flush=True)
 
 
 async def _fetch_grid() -> None:

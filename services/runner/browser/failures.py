@@ -102,7 +102,7 @@ def facts_of(error: BaseException, node: str | None) -> dict[str, Any]:
         case PageTrouble():
             return error.facts
         case UnexpectedAlertPresentException():
-            return {"dialog": (error.alert_text or "").strip()[:200]}
+            return {"dialog": dialog_text(error)}
         case Unreachable():
             return {"fault": Fault.WEBDRIVER_SILENT, "detail": detail}
         case DeadlineOver() | Aborted():
@@ -121,6 +121,11 @@ def facts_of(error: BaseException, node: str | None) -> dict[str, Any]:
     if isinstance(error, TimeoutException):
         return {"timed_out": TimedOut.PAGE}
     return {"fault": Fault.UNEXPECTED_ERROR, "detail": f"{type(error).__name__}: {detail}"}
+
+
+def dialog_text(error: UnexpectedAlertPresentException) -> str:
+    """What the dialog says, at most 200 characters; nothing in Firefox, whose driver does not pass it on."""
+    return (error.alert_text or "").strip()[:200]
 
 
 def net_error_in(text: str) -> str | None:

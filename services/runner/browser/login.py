@@ -10,6 +10,7 @@ from selenium.common.exceptions import NoSuchFrameException, NoSuchWindowExcepti
 from selenium.webdriver.remote.webelement import WebElement
 
 from services.runner.browser.attempt import CheckTask, Credentials
+from services.runner.browser.failures import dialog_text
 from services.runner.browser.login_form import (
     LoginForm,
     fill,
@@ -51,7 +52,7 @@ def log_in(page: Page, task: CheckTask) -> Facts:
     try:
         return _submit_and_judge(page, form, task.credentials, task.url, wait)
     except UnexpectedAlertPresentException as dialog:
-        said = (dialog.alert_text or "").strip()[:200]
+        said = dialog_text(dialog)
         if _REFUSING_DIALOG.search(said):
             return page.facts(login=LoginFinding.REFUSED, said=said)
         raise

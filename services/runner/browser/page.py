@@ -4,12 +4,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from selenium.common.exceptions import JavascriptException, StaleElementReferenceException
+from selenium.common.exceptions import JavascriptException, StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Remote
 
 from services.runner.browser.attempt import BrowserTask, Step
@@ -21,6 +21,10 @@ from shared.domain.evidence import Facts, TimedOut
 T = TypeVar("T")
 
 _POLL_SECONDS = 0.1
+_ASK_AGAIN = """
+    const done = arguments[arguments.length - 1];
+    fetch(location.href, {cache: "no-store"}).then((answer) => done(answer.status), () => done(0));
+"""
 _STATE = Path(__file__).with_name("page_state.js").read_text("utf-8")
 
 
@@ -89,7 +93,10 @@ class Page:
             self.driver.get(url)
         if self.clock.left() <= 0:
             raise PageTrouble(timed_out=self.waits_for())
-        return self.state()
+        state = self.state()
+        if state.status or self.hears_network():
+            return state
+        return replace(state, status=self._status_by_asking_again())
 
     @contextmanager
     def waiting_for_page(self) -> Iterator[None]:
@@ -159,6 +166,14 @@ class Page:
             slow_after_seconds=self._slow_after,
             **found,
         )
+
+    def _status_by_asking_again(self) -> int:
+        """WebKit tells no status of a page. 0 when the page may not be asked for by a script."""
+        self.driver.set_script_timeout(max(self.clock.left(), 0.1))
+        try:
+            return int(self.driver.execute_async_script(_ASK_AGAIN))
+        except WebDriverException:
+            return 0
 
     def _site(self) -> str:
         documents = [exchange.url for exchange in self.exchanges() if exchange.main_document]

@@ -48,13 +48,15 @@ const body = document.body ? document.body.innerText || "" : "";
 const lines = body.split("\n").map((text) => text.trim()).filter((text) => text.length <= 200);
 const refusals = [...new Set([...notices, ...lines].filter((text) => REFUSED.test(text)))].slice(0, 5);
 const navigation = performance.getEntriesByType("navigation")[0];
-const errorPage = location.protocol === "chrome-error:" || location.href.startsWith("about:neterror");
+// WebKit shows nothing at all when a page can't be loaded.
+const nothing = window === window.top && location.href === "about:blank";
+const errorPage = location.protocol === "chrome-error:" || location.href.startsWith("about:neterror") || nothing;
 return {
   url: location.href,
   status: (navigation && navigation.responseStatus) || 0,
   complete: document.readyState !== "loading",
   error_page: errorPage,
-  error_code: errorPage ? ((body.match(/ERR_[A-Z0-9_]+/) || [""])[0]) : "",
+  error_code: nothing ? "ERR_NOT_TOLD" : errorPage ? ((body.match(/ERR_[A-Z0-9_]+/) || [""])[0]) : "",
   refusals, notices, welcomes, captcha,
   asks_code: asksCode,
   text_length: body.length,

@@ -33,6 +33,7 @@ _CHROMIUM_OPTIONS = {
     "chromium": "goog:chromeOptions",
     "MicrosoftEdge": "ms:edgeOptions",
 }
+_WEBKIT_NAMES = ("MiniBrowser", "Safari", "safari", "webkit")
 _LATE_CREATION_SECONDS = 60.0
 _late_creations: set[asyncio.Task[None]] = set()
 
@@ -156,7 +157,9 @@ async def _get_to_know(browser: Browser, settings: BrowserSettings) -> None:
 
 
 def _complete(wanted: Mapping[str, Any], settings: BrowserSettings, marker: str) -> dict[str, Any]:
-    capabilities = {"pageLoadStrategy": "eager", "acceptInsecureCerts": False, **wanted, _MARKER: marker}
+    # WebKit misses the event that "eager" waits for in two of five page loads, and then waits for ever.
+    strategy = "normal" if wanted.get("browserName") in _WEBKIT_NAMES else "eager"
+    capabilities = {"pageLoadStrategy": strategy, "acceptInsecureCerts": False, **wanted, _MARKER: marker}
     vendor = _CHROMIUM_OPTIONS.get(str(wanted.get("browserName")))
     if vendor is not None:
         options = dict(wanted.get(vendor, {}))
