@@ -63,6 +63,29 @@ class StandaloneGrid:
         return await _ready(self.url)
 
 
+class StarvedGrid(StandaloneGrid):
+    """Run by a user of its own, so that the number of its threads can be limited."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        scratch = self.folder / "tmp"
+        scratch.mkdir(parents=True, exist_ok=True)
+        for place in (self.folder, scratch):
+            place.chmod(0o777)
+        environment = {"TMPDIR": str(scratch), "HOME": str(scratch)}
+        command = [*_AS_ANOTHER_USER, *self._process.command]
+        self._process = server_process("grid-starved", command, self.folder, environment)
+
+    async def start_no_more_threads(self) -> None:
+        """From now on it has as many threads as it can have."""
+        pid = self._process.pid
+        threads = len(list(Path("/proc", str(pid), "task").iterdir()))
+        limit = await asyncio.create_subprocess_exec(
+            *_AS_ANOTHER_USER, "prlimit", f"--pid={pid}", f"--nproc={threads}:{threads}"
+        )
+        assert await limit.wait() == 0
+
+
 class Grid:
     """A hub with one Chromium node, in processes of their own. The ports survive `stop` and `kill_node`."""
 
@@ -178,6 +201,8 @@ class ExampleGrid:
         return (await answer(f"{self.url}/status"))["value"]
 
 
+_UNUSED_USER = 61988
+_AS_ANOTHER_USER = ("setpriv", f"--reuid={_UNUSED_USER}", f"--regid={_UNUSED_USER}", "--clear-groups")
 _EXAMPLE_PORTS = ("4442", "4443", "5555", "5556", "5557")
 _PORT = re.compile(r"(?<=[ :])(4444|9515|4442|4443|5555|5556|5557)\b")
 _NODE_RHYTHM = "heartbeat-period = 5\nregister-cycle = 2\n"

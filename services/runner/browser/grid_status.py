@@ -7,6 +7,9 @@ import aiohttp
 
 from services.runner.browser.connection import split_userinfo
 
+# A capability of our own, by which a session or a request is known as that of one attempt.
+MARKER = "pk:attempt"
+
 
 class GridStatus:
     """The answer of `/status`."""
@@ -30,6 +33,10 @@ class GridStatus:
             ):
                 return True
         return False
+
+    def is_creating(self) -> bool:
+        """Whether some session is being created: its slot then holds a session of this name."""
+        return any((slot.get("session") or {}).get("sessionId") == "reserved" for _, slot in self._slots())
 
     def node_of(self, session_id: str) -> str | None:
         for node, slot in self._slots():

@@ -20,14 +20,13 @@ from services.runner.browser.attempt import BrowserTask, Session
 from services.runner.browser.connection import DeadlineConnection, split_userinfo
 from services.runner.browser.devtools import DevTools, devtools_address
 from services.runner.browser.failures import AcquireFailed, fault_while_acquiring
-from services.runner.browser.grid_status import GridStatus, read_status
+from services.runner.browser.grid_status import MARKER, read_status
+from services.runner.browser.no_session import refined, why_not_in_time
 from services.runner.browser.settings import BrowserSettings
-from shared.domain.evidence import Fault
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-_MARKER = "pk:attempt"
 _CHROMIUM_OPTIONS = {
     "chrome": "goog:chromeOptions",
     "chromium": "goog:chromeOptions",
@@ -115,7 +114,7 @@ async def acquire(task: BrowserTask, settings: BrowserSettings) -> Browser:
     try:
         done, _ = await asyncio.wait([creation], timeout=settings.acquire_seconds)
         if not done:
-            raise await _why_not_in_time(http, settings, capabilities)
+            raise await why_not_in_time(http, settings, capabilities)
         browser = Browser(creation.result(), connection, thread, http)
     except AcquireFailed:
         await finish_undisturbed(_abandon(creation, connection, thread, http, settings, marker))
@@ -124,7 +123,7 @@ async def acquire(task: BrowserTask, settings: BrowserSettings) -> Browser:
         await finish_undisturbed(_abandon(creation, connection, thread, http, settings, marker))
         raise
     except Exception as error:
-        failure = await _refined(fault_while_acquiring(error), http, settings, capabilities)
+        failure = await refined(fault_while_acquiring(error), http, settings, capabilities)
         await _abandon(creation, connection, thread, http, settings, marker)
         raise failure from error
     try:
@@ -159,7 +158,7 @@ async def _get_to_know(browser: Browser, settings: BrowserSettings) -> None:
 def _complete(wanted: Mapping[str, Any], settings: BrowserSettings, marker: str) -> dict[str, Any]:
     # WebKit misses the event that "eager" waits for in two of five page loads, and then waits for ever.
     strategy = "normal" if wanted.get("browserName") in _WEBKIT_NAMES else "eager"
-    capabilities = {"pageLoadStrategy": strategy, "acceptInsecureCerts": False, **wanted, _MARKER: marker}
+    capabilities = {"pageLoadStrategy": strategy, "acceptInsecureCerts": False, **wanted, MARKER: marker}
     vendor = _CHROMIUM_OPTIONS.get(str(wanted.get("browserName")))
     if vendor is not None:
         options = dict(wanted.get(vendor, {}))
@@ -169,36 +168,6 @@ def _complete(wanted: Mapping[str, Any], settings: BrowserSettings, marker: str)
             options.setdefault("binary", settings.browser_binary)
         capabilities[vendor] = options
     return capabilities
-
-
-async def _why_not_in_time(
-    http: aiohttp.ClientSession, settings: BrowserSettings, capabilities: Mapping[str, Any]
-) -> AcquireFailed:
-    waited = f"no session within {settings.acquire_seconds:g} s"
-    status = await read_status(http, settings.webdriver_url)
-    if status is None:
-        return AcquireFailed(Fault.WEBDRIVER_SILENT, f"{waited}, and no answer to /status")
-    return _judge_wait(status, capabilities, waited)
-
-
-async def _refined(
-    failure: AcquireFailed, http: aiohttp.ClientSession, settings: BrowserSettings, capabilities: Mapping[str, Any]
-) -> AcquireFailed:
-    """The Grid says "timed out" also when nobody offers the browser, or when the browser does not start."""
-    if failure.fault is not Fault.QUEUE_TIMED_OUT:
-        return failure
-    status = await read_status(http, settings.webdriver_url)
-    return failure if status is None else _judge_wait(status, capabilities, failure.detail)
-
-
-def _judge_wait(status: GridStatus, capabilities: Mapping[str, Any], waited: str) -> AcquireFailed:
-    if not status.is_grid:
-        return AcquireFailed(Fault.SESSION_REFUSED, f"{waited}; the driver is up, the browser did not start")
-    if not status.offers(capabilities):
-        return AcquireFailed(Fault.BROWSER_NOT_OFFERED, f"{waited}; asked for {capabilities.get('browserName')!r}")
-    if status.has_free_slot(capabilities):
-        return AcquireFailed(Fault.SESSION_REFUSED, f"{waited}, although a slot is free")
-    return AcquireFailed(Fault.QUEUE_TIMED_OUT, f"{waited}; all slots are busy")
 
 
 async def _abandon(
@@ -228,7 +197,7 @@ async def _abandon(
     if status is not None and status.is_grid:
         async with aiohttp.ClientSession(trust_env=False) as fresh:
             status = await read_status(fresh, settings.webdriver_url)
-            left = status.session_marked(_MARKER, marker) if status else None
+            left = status.session_marked(MARKER, marker) if status else None
             if left is not None:
                 await _delete(fresh, settings, left)
 

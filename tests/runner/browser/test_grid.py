@@ -13,7 +13,7 @@ from aiohttp import ClientSession
 from services.runner.browser.attempt import AttemptReport, Session
 from services.runner.browser.run import run_browser_task
 from tests.runner.browser.conftest import DESKTOP, Listener, ignore, settings_for, task_for
-from tests.servers.grid import Grid, StandaloneGrid
+from tests.servers.grid import Grid, StandaloneGrid, StarvedGrid
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -120,6 +120,18 @@ async def test_a_browser_that_exits_on_a_node_is_a_session_not_created(small_gri
     report = await run(small_grid.url, f"{shop}/acme/login", no_sandbox=False)
     assert report.outcome.code == "session_not_created", report.outcome
     assert "Chrome instance exited" in report.outcome.message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a user of its own, with a limit on threads")
+async def test_a_grid_without_threads_left_is_told_although_a_slot_is_free(servers: Path, shop: str) -> None:
+    grid = StarvedGrid(servers / "starved")
+    await grid.start()
+    before = await run(grid.url, f"{shop}/acme/login")
+    await grid.start_no_more_threads()
+    report = await run(grid.url, f"{shop}/acme/login", acquire_seconds=5)
+    await grid.stop()
+    assert before.outcome.code == "success", before.outcome
+    assert report.outcome.code == "native_thread_exhausted", report.outcome
 
 
 async def test_cancelling_while_a_grid_creates_leaves_no_session(small_grid: StandaloneGrid, shop: str) -> None:
