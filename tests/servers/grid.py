@@ -47,6 +47,10 @@ class StandaloneGrid:
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def start(self) -> None:
         distributor = "\n[distributor]\nhealthcheck-interval = 10\nreject-unsupported-caps = true\n"
         _write(self.folder / "standalone.toml", _server(self.port) + self._node + QUEUE + distributor)
@@ -78,10 +82,9 @@ class StarvedGrid(StandaloneGrid):
 
     async def start_no_more_threads(self) -> None:
         """From now on it has as many threads as it can have."""
-        pid = self._process.pid
-        threads = len(list(Path("/proc", str(pid), "task").iterdir()))
+        threads = len(list(Path("/proc", str(self.pid), "task").iterdir()))
         limit = await asyncio.create_subprocess_exec(
-            *_AS_ANOTHER_USER, "prlimit", f"--pid={pid}", f"--nproc={threads}:{threads}"
+            *_AS_ANOTHER_USER, "prlimit", f"--pid={self.pid}", f"--nproc={threads}:{threads}"
         )
         assert await limit.wait() == 0
 
