@@ -1,10 +1,10 @@
 """What a log-in check costs beside the same log-in as a bare Selenium script: `python -m bench.login_check`.
 
-Both log in to the demo partner Acme through the same chromedriver, in turn, each in a fresh browser; one at a time, then
-2 and 4 at once. The check also finds the form by itself, proves that the session is kept by loading the page again, and
-takes its evidence; the bare script is told the form's selectors and looks for one element. A third kind, `reused`, is
-the bare script in a browser that stays open, with its cookies deleted before each log-in. Prints one JSON line for each
-number at once: medians, and the median ratio of the pairs.
+Both log in to the demo partner Acme through the same chromedriver, in turn, each in a fresh browser; first one at a
+time, then 2 and 4 at once. The check also finds the form by itself, proves that the session is kept by loading the page
+again, and takes its evidence; the bare script is told the form's selectors and looks for one element. A third kind,
+`reused`, is the bare script in a browser that stays open, with its cookies deleted before each log-in. Prints one JSON
+line for each number at once: medians, and the median ratio of the pairs.
 """
 
 import argparse

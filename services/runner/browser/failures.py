@@ -142,6 +142,8 @@ def first_line(error: BaseException) -> str:
     text = error.msg if isinstance(error, WebDriverException) and error.msg else str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     line = lines[0] if lines else type(error).__name__
+    # A driver may give the cause on a line of its own.
+    line += "".join(f", {cause}" for cause in lines[1:2] if cause.startswith("from "))
     # The Grid wraps its nodes' messages, whose own words stand in the middle.
     inner = re.search(r"Message: (.*)", line)
     return (inner.group(1) if inner else line)[:300]

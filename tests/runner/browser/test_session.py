@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import subprocess
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +101,18 @@ async def test_a_driver_without_threads_left_is_told_from_other_failures(check: 
     assert report.outcome.code == "native_thread_exhausted", report.outcome
 
 
+async def test_a_full_disk_is_told_from_other_failures(check: Check, shop: str, servers: Path) -> None:
+    with _full_disk(servers / "full") as folder:
+        programs, port = find(), free_port()
+        assert programs is not None
+        url, environment = f"http://{LOOPBACK}:{port}", {"TMPDIR": str(folder)}
+        driver = server_process("full-driver", [str(programs.driver), f"--port={port}"], servers, environment)
+        await driver.start(lambda: _is_ready(url))
+        report = await check(f"{shop}/acme/login", webdriver_url=url)
+        await driver.kill()
+    assert report.outcome.code == "out_of_resources", report.outcome
+
+
 async def test_cancelling_a_check_closes_its_session(webdriver_url: str, silent: Listener) -> None:
     sessions: list[Session] = []
 
@@ -173,12 +187,26 @@ async def _driver_as_nobody(folder: Path, limit: int | None) -> _Starved:
     process = server_process("driver", [*limited, *user, str(programs.driver), f"--port={port}"], folder)
     starved = _Starved(f"http://{LOOPBACK}:{port}", process)
 
-    async def ready() -> bool:
-        async with aiohttp.ClientSession() as http:
-            return await read_status(http, starved.url) is not None
-
-    await process.start(ready)
+    await process.start(lambda: _is_ready(starved.url))
     return starved
+
+
+async def _is_ready(url: str) -> bool:
+    async with aiohttp.ClientSession() as http:
+        return await read_status(http, url) is not None
+
+
+@contextmanager
+def _full_disk(folder: Path) -> Iterator[Path]:
+    """A file system of a few pages, all of them taken."""
+    folder.mkdir()
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]).returncode:
+        pytest.skip("a small file system can't be mounted here")
+    try:
+        (folder / "full").write_bytes(bytes(16 * 1024))
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 async def _never(session: Session) -> None:
