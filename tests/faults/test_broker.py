@@ -56,7 +56,7 @@ def vhost(stack: Stack) -> str:
     return stack.amqp_url.rpartition("/")[2]
 
 
-@pytest.mark.parametrize("unclaimed", [200, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
+@pytest.mark.parametrize("unclaimed", [60, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
 async def test_queues_that_are_deleted_unbound_and_fed_garbage(
     stack: Stack, load: Load, rabbitmq_server: RabbitMQ, unclaimed: int
 ) -> None:

@@ -96,7 +96,7 @@ class Edits:
         return min(self.jobs, key=next_due)
 
 
-@pytest.mark.parametrize("changes", [600, pytest.param(6_000, marks=[pytest.mark.long, pytest.mark.timeout(400)])])
+@pytest.mark.parametrize("changes", [200, pytest.param(6_000, marks=[pytest.mark.long, pytest.mark.timeout(400)])])
 async def test_edits_and_pauses_of_what_is_about_to_be_due(stack: Stack, load: Load, changes: int) -> None:
     print(f"seed {SEED}")
     with Sink() as sink:
