@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.fields import PATTERN_WORDS
+from shared.domain.flow_rules import plain_location, plain_message
 from shared.secret_box import SecretUnreadable
 
 log = structlog.get_logger(__name__)
@@ -195,7 +196,10 @@ def problem(
 
 def field_problems(errors: Sequence[Any], *, skip: int = 1) -> list[FieldProblem]:
     """Pydantic's errors by the name of each field. Never with the input, which may be a secret."""
-    return [FieldProblem(field=_field(error["type"], error["loc"][skip:]), message=_words(error)) for error in errors]
+    return [
+        FieldProblem(field=_field(error["type"], plain_location(error["loc"][skip:])), message=_words(error))
+        for error in errors
+    ]
 
 
 def invalid(error: ValidationError) -> InvalidRequest:
@@ -205,7 +209,7 @@ def invalid(error: ValidationError) -> InvalidRequest:
 
 def _words(error: Any) -> str:
     """A regular expression is no message for people."""
-    told = str(error["msg"]).removeprefix("Value error, ")
+    told = plain_message(error["type"], str(error["msg"]))
     _, is_pattern, pattern = told.partition("should match pattern ")
     return PATTERN_WORDS.get(pattern[1:-1], told) if is_pattern else told
 

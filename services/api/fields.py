@@ -3,7 +3,6 @@
 import math
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -19,18 +18,19 @@ from pydantic import (
 )
 from pydantic.types import StringConstraints
 
+from shared.domain.flow_locators import ROLE_PATTERN
 from shared.domain.outcome import CATALOGUE, OutcomeClass
+from shared.domain.web_address import MAX_URL_LENGTH, URL_PATTERN, http_url
 
 MAX_DEPTH = 20
 METHODS = ("get", "post", "put", "patch", "delete", "head")
-MAX_URL_LENGTH = 2048
 SLUG_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
-URL_PATTERN = r"^https?://[^/?#@\s]+"
 METHOD_PATTERN = f"^({'|'.join(''.join(f'[{letter.upper()}{letter}]' for letter in method) for method in METHODS)})$"
 PATTERN_WORDS = {
     SLUG_PATTERN: "must be 1 to 63 of a-z, 0-9 and -, not beginning with -",
     URL_PATTERN: "must be an http or https URL with a host and no user name",
     METHOD_PATTERN: f"must be one of {', '.join(METHODS)}",
+    ROLE_PATTERN: "must be a role of ARIA, such as button",
     r"\S": "must not be blank",
 }
 # The ends of PostgreSQL's range matter less than that arithmetic with these never overflows.
@@ -51,24 +51,6 @@ def _with_z(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _http_url(url: str) -> str:
-    """Messages never repeat the URL: it may hold a password, which is one reason to refuse it."""
-    try:
-        parts = urlsplit(url)
-        port_is_valid = parts.port != 0
-    except ValueError:
-        raise ValueError("is not a valid URL") from None
-    if parts.scheme not in ("http", "https"):
-        raise ValueError("must start with http:// or https://")
-    if not parts.hostname or not port_is_valid:
-        raise ValueError("must name a host")
-    if "@" in parts.netloc:
-        raise ValueError("must not hold a user name or password")
-    if any(character.isspace() or not character.isprintable() for character in url) or "\\" in url:
-        raise ValueError("must not hold blanks, backslashes or control characters")
-    return url
-
-
 def each_once(names: list[str]) -> list[str]:
     if len(set(names)) < len(names):
         raise ValueError("must name each one once")
@@ -86,7 +68,7 @@ Moment = Annotated[
 """A moment in an answer: RFC 3339, UTC, `Z`."""
 SentMoment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(as_utc)]
 """A moment in a request: RFC 3339 with an offset."""
-HttpUrl = Annotated[str, StringConstraints(max_length=MAX_URL_LENGTH, pattern=URL_PATTERN), AfterValidator(_http_url)]
+HttpUrl = Annotated[str, StringConstraints(max_length=MAX_URL_LENGTH, pattern=URL_PATTERN), AfterValidator(http_url)]
 
 
 def require_storable(value: Any, depth: int = 0) -> Any:

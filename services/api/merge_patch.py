@@ -53,7 +53,7 @@ def _partial(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
     if "anyOf" in schema:
         return {**schema, "anyOf": [_partial(branch, definitions) for branch in schema["anyOf"]]}
     if schema.get("type") != "object" or "properties" not in schema:
-        return schema
+        return _elsewhere(schema)  # not merged, but replaced as a whole
     required = schema.get("required", [])
     kept = ("type", "title", "description", "additionalProperties")
     properties = {
@@ -61,6 +61,15 @@ def _partial(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
         for name, field in schema["properties"].items()
     }
     return {**{key: schema[key] for key in kept if key in schema}, "properties": properties}
+
+
+def _elsewhere(schema: Any) -> Any:
+    """With references to the description's own schemas, where FastAPI puts those of the bodies."""
+    if isinstance(schema, dict):
+        return {key: _elsewhere(value) for key, value in schema.items()}
+    if isinstance(schema, list):
+        return [_elsewhere(item) for item in schema]
+    return schema.replace("#/$defs/", "#/components/schemas/") if isinstance(schema, str) else schema
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:

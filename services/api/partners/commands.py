@@ -7,15 +7,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.api.errors import AlreadyExists, FieldProblem, InvalidRequest, NotFound
 from services.api.job_configurations.commands import delete_configurations
 from services.api.merge_patch import validate_merged
+from services.api.partners.flows import flows_of, opened, require_no_credentials
 from services.api.partners.schemas import CredentialsSent, PartnerSent
 from services.api.schedules.definitions import lock_configurations
 from services.api.schedules.schedule_rows import apply_definitions
 from shared.models import CheckState, JobConfiguration, Partner
-from shared.secret_box import SecretBox, SecretUnreadable
+from shared.secret_box import SecretBox
 
 
 async def create_partner(session: AsyncSession, sent: PartnerSent, box: SecretBox) -> Partner:
-    """Raises `AlreadyExists`."""
+    """Raises `AlreadyExists`, `InvalidRequest`."""
+    require_no_credentials(flows_of(sent), [_plain(sent.credentials), _plain(sent.sso.credentials)])
     sealed = {
         "sealed_credentials": _seal(sent.credentials, box),
         "sealed_sso_credentials": _seal(sent.sso.credentials, box),
@@ -75,15 +77,27 @@ def _validate_merged(partner: Partner, patch: dict[str, Any], box: SecretBox) ->
     before["sso"] = dict(partner.sso)
     if partner.product_page:
         before["product_page"] = partner.product_page
-    # Opened only when the patch is about them, so that an unreadable secret does not stand in the way of the rest.
+    # Opened only when the patch is about them. One that can't be opened is nothing: the patch must bring all of it.
     if "credentials" in patch:
-        before["credentials"] = _open(partner.sealed_credentials, box)
+        before["credentials"] = opened(partner.sealed_credentials, box)
     if _touches_sso_credentials(patch):
-        before["sso"]["credentials"] = _open(partner.sealed_sso_credentials, box)
+        before["sso"]["credentials"] = opened(partner.sealed_sso_credentials, box)
     sent = validate_merged(PartnerSent, before, patch)
     if sent.code != partner.code:
         raise InvalidRequest(FieldProblem(field="code", message="never changes"))
+    _require_placeholders(partner, sent, patch, box)
     return sent
+
+
+def _require_placeholders(partner: Partner, sent: PartnerSent, patch: dict[str, Any], box: SecretBox) -> None:
+    """Also when only the credentials change: a text that was harmless before may be one of them now."""
+    flows = flows_of(sent)
+    if not flows:
+        return
+    own = _plain(sent.credentials) if "credentials" in patch else opened(partner.sealed_credentials, box)
+    touched = _touches_sso_credentials(patch)
+    for_sso = _plain(sent.sso.credentials) if touched else opened(partner.sealed_sso_credentials, box)
+    require_no_credentials(flows, [own, for_sso])
 
 
 def _touches_sso_credentials(patch: dict[str, Any]) -> bool:
@@ -103,13 +117,9 @@ def _columns(sent: PartnerSent) -> dict[str, Any]:
     }
 
 
+def _plain(credentials: CredentialsSent | None) -> dict[str, Any] | None:
+    return credentials.plain() if credentials else None
+
+
 def _seal(credentials: CredentialsSent | None, box: SecretBox) -> bytes | None:
     return box.seal(credentials.plain()) if credentials else None
-
-
-def _open(sealed: bytes | None, box: SecretBox) -> dict[str, Any]:
-    """What a patch is merged into. Nothing when it can't be opened: then the patch must bring all of it."""
-    try:
-        return box.open(sealed) if sealed else {}
-    except SecretUnreadable:
-        return {}

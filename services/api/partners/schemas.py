@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, SecretStr, StringConstraints, field_validator
 
 from services.api.fields import HttpUrl, Moment, Sent, Slug, Tags, View
+from shared.domain.flow import Flow
 
-FLOW_DESCRIPTION = "Steps of one's own. Only null, the automatic way, is available yet."
+FLOW_DESCRIPTION = "Steps of one's own, in place of the automatic way; null: the automatic way."
 ExpectedText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 EXAMPLE: dict[str, Any] = {
@@ -26,14 +27,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 class WithFlow(Sent):
-    flow: None = Field(default=None, description=FLOW_DESCRIPTION)
-
-    @field_validator("flow", mode="before")
-    @classmethod
-    def _none_yet(cls, flow: object) -> object:
-        if flow is not None:
-            raise ValueError("own flows are not available yet; leave it null for the automatic way")
-        return flow
+    flow: Flow | None = Field(default=None, description=FLOW_DESCRIPTION)
 
 
 class CredentialsSent(Sent):
@@ -79,14 +73,14 @@ class Sso(WithFlow):
 
 
 class ProductPage(WithFlow):
-    """A page to look at once logged in. The check itself is not available yet."""
+    """A page that must show something to buy."""
 
     url: HttpUrl
     expect_text: ExpectedText | None = None
 
 
 class ExpressCheckout(WithFlow):
-    """Buying without a basket. The check itself is not available yet."""
+    """The way to the first step of the checkout, as somebody who is logged in."""
 
     enabled: bool = False
     entry_point: HttpUrl | None = None
@@ -124,27 +118,27 @@ class CredentialsView(View):
 
 
 class LoginView(View):
-    flow: None = None
+    flow: Flow | None = None
 
 
 class SsoView(View):
     enabled: bool = False
     entry_point: str | None = None
     credentials: CredentialsView
-    flow: None = None
+    flow: Flow | None = None
 
 
 class ProductPageView(View):
     url: str
     expect_text: str | None = None
-    flow: None = None
+    flow: Flow | None = None
 
 
 class ExpressCheckoutView(View):
     enabled: bool = False
     entry_point: str | None = None
     expect_text: str | None = None
-    flow: None = None
+    flow: Flow | None = None
 
 
 class PartnerView(View):
