@@ -53,7 +53,8 @@ def _partial(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
     if "anyOf" in schema:
         return {**schema, "anyOf": [_partial(branch, definitions) for branch in schema["anyOf"]]}
     if schema.get("type") != "object" or "properties" not in schema:
-        return _elsewhere(schema)  # not merged, but replaced as a whole
+        whole: dict[str, Any] = _elsewhere(schema)  # not merged, but replaced
+        return whole
     required = schema.get("required", [])
     kept = ("type", "title", "description", "additionalProperties")
     properties = {

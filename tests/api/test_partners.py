@@ -74,7 +74,11 @@ async def test_a_code_is_taken_once(api: httpx.AsyncClient, acme: dict[str, Any]
         ({"entry_point": "https://a.example/" + "x" * 2048}, "entry_point"),
         ({"sso": {"entry_point": "file:///etc/passwd"}}, "sso.entry_point"),
         ({"product_page": {"expect_text": "x"}}, "product_page.url"),
-        ({"login": {"flow": {"steps": []}}}, "login.flow"),
+        ({"login": {"flow": {"steps": []}}}, "login.flow.steps"),
+        (
+            {"product_page": {"url": "https://a.example", "flow": {"steps": [{"do": "fly"}]}}},
+            "product_page.flow.steps.0",
+        ),
         ({"wait_override_seconds": -1}, "wait_override_seconds"),
         ({"wait_override_seconds": 1e9}, "wait_override_seconds"),
         ({"tags": ["a", "a"]}, "tags"),

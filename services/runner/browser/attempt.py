@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from shared.domain.flow import Flow
 from shared.domain.outcome import Outcome
 
 
@@ -21,7 +22,8 @@ class Credentials:
 class CheckTask:
     """One check of an attempt: where it begins, with which log-in, and what its page must show.
 
-    `log_in_first` is the partner's `login` check, for a check that only makes sense for somebody who is logged in.
+    `log_in_first` is the partner's `login` check: for a check that only makes sense for somebody who is logged in, and
+    for the `log_in` step of a flow. `flow` takes the place of the automatic way.
     """
 
     check: str
@@ -29,6 +31,7 @@ class CheckTask:
     credentials: Credentials | None
     expect_text: str | None = None
     log_in_first: "CheckTask | None" = None
+    flow: Flow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
+    """How one check ended. `warnings`: what did not keep it from passing, each a masked sentence."""
+
     check: str
     outcome: Outcome
     duration_seconds: float
     steps: tuple[Step, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from selenium.common.exceptions import WebDriverException
+from selenium.webdriver import Remote
 
 from services.runner.browser.attempt import Credentials, Evidence
 from services.runner.browser.connection import ConnectionTrouble, DeadlineConnection
@@ -37,9 +38,7 @@ def take_evidence(
     secrets = [secret for each in credentials for secret in (each.password, each.totp_secret) if secret]
 
     def screenshot() -> None:
-        # Without the redaction there is no screenshot: it might show a password that a page made visible.
-        driver.execute_script(_REDACT, secrets)
-        pieces.append(Evidence("screenshot.png", "image/png", driver.get_screenshot_as_png()))
+        pieces.append(Evidence("screenshot.png", "image/png", picture(driver, secrets)))
 
     def source() -> None:
         text = mask.source(driver.page_source or "")
@@ -52,6 +51,12 @@ def take_evidence(
     _attempt(screenshot)
     _attempt(source)
     return LastPage(tuple(pieces), final_url, title)
+
+
+def picture(driver: Remote, secrets: Sequence[str]) -> bytes:
+    """A screenshot as PNG. Without the redaction there is none: it might show a password that a page made visible."""
+    driver.execute_script(_REDACT, secrets)
+    return driver.get_screenshot_as_png()
 
 
 def _attempt(take: Callable[[], T]) -> T | None:

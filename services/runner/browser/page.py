@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from selenium.common.exceptions import JavascriptException, StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Remote
 
-from services.runner.browser.attempt import BrowserTask, Step
+from services.runner.browser.attempt import BrowserTask, Evidence, Step
 from services.runner.browser.devtools import DevTools, Exchange
 from services.runner.browser.failures import PageTrouble
 from services.runner.masking import Mask
@@ -69,6 +69,8 @@ class Page:
         self.clock = clock
         self.mask = mask
         self.steps: list[Step] = []
+        self.warnings: list[str] = []
+        self.pictures: list[Evidence] = []
         self.asked = ""
         self.loading = False
         self._devtools = devtools
@@ -84,12 +86,17 @@ class Page:
             ok = True
         finally:
             took = self.clock.elapsed() - offset
-            self.steps.append(Step(name, offset, took, ok, self.mask.text(" ".join(detail))[:300]))
+            told = self.mask.text(" ".join(detail))[:300]
+            self.steps.append(Step(self.mask.text(name)[:120], offset, took, ok, told))
 
-    def open(self, url: str) -> PageState:
+    def warn(self, warning: str) -> None:
+        """Something that did not keep the check from passing, but will want attention."""
+        self.warnings.append(self.mask.text(warning)[:300])
+
+    def open(self, url: str, seconds: float | None = None) -> PageState:
         """Loads a page; a network error or the end of the time raises PageTrouble, a bad HTTP status does not."""
         self.asked = url
-        with self.waiting_for_page():
+        with self.waiting_for_page(seconds):
             self.driver.get(url)
         if self.clock.left() <= 0:
             raise PageTrouble(timed_out=self.waits_for())
@@ -99,11 +106,12 @@ class Page:
         return replace(state, status=self._status_by_asking_again())
 
     @contextmanager
-    def waiting_for_page(self) -> Iterator[None]:
+    def waiting_for_page(self, seconds: float | None = None) -> Iterator[None]:
         """Around every command that may load a page, so that it can be bounded, and told apart when it hangs."""
         self.check_time()
         # Half a second more than we have: the event loop's stop at the deadline leaves the page in a better state.
-        self.driver.set_page_load_timeout(max(self.clock.left(), 0.1) + 0.5)
+        left = max(self.clock.left(), 0.1) + 0.5
+        self.driver.set_page_load_timeout(left if seconds is None else min(left, seconds))
         self.loading = True
         yield
         self.loading = False

@@ -105,4 +105,5 @@ def _check_of(check: CheckReport) -> dict[str, Any]:
             }
             for step in check.steps
         ],
+        **({"warnings": list(check.warnings)} if check.warnings else {}),
     }

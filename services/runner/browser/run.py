@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from services.runner.browser.attempt import AttemptReport, BrowserTask, CheckReport, CheckTask, Session
+from services.runner.browser.attempt import AttemptReport, BrowserTask, CheckReport, CheckTask, Evidence, Session
 from services.runner.browser.checks import Visit, perform_check
 from services.runner.browser.control import control_page_failed
 from services.runner.browser.deadline import run_until_deadline
@@ -67,6 +67,7 @@ class _Attempt:
         self._started = time.monotonic()
         self._checks: list[CheckReport] = []
         self._last_page = LastPage()
+        self._pictures: list[Evidence] = []
         self._console_errors: tuple[str, ...] = ()
         self._traceback: str | None = None
         self._used = 0.0
@@ -81,7 +82,9 @@ class _Attempt:
         last_page = await browser.start(lambda: take_evidence(page, browser.connection, credentials, seconds))
         facts = replace(facts, control_page_failed=await control_page_failed(facts, page, browser, settings))
         self._last_page, self._console_errors = last_page, page.console_errors()
-        self._checks.append(CheckReport(check.check, classify(facts), facts.duration_seconds, tuple(page.steps)))
+        steps, warnings = tuple(page.steps), tuple(page.warnings)
+        self._checks.append(CheckReport(check.check, classify(facts), facts.duration_seconds, steps, warnings))
+        self._pictures += page.pictures
         self._used += facts.duration_seconds
 
     def end_without_session(self, failure: AcquireFailed) -> None:
@@ -96,7 +99,7 @@ class _Attempt:
         return AttemptReport(
             outcome=overall(check.outcome for check in self._checks),
             checks=tuple(self._checks),
-            evidence=self._last_page.evidence,
+            evidence=(*self._last_page.evidence, *self._pictures),
             session=self.session,
             started_at=self._started_at,
             duration_seconds=time.monotonic() - self._started,

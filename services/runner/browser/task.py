@@ -1,8 +1,11 @@
 """From what a claimed pairing is to check to what a browser is to do."""
 
+from typing import Any
+
 from services.runner.browser.attempt import BrowserTask, CheckTask, Credentials
 from services.runner.claim import Claimed
 from services.runner.definition import CheckDefinition
+from shared.domain.flow import Flow
 from shared.secret_box import SecretBox
 
 PATIENCE_SECONDS = 10.0
@@ -12,7 +15,8 @@ def task_of(claimed: Claimed, box: SecretBox) -> BrowserTask:
     """Raises `SecretUnreadable`."""
     definition = claimed.definition
     assert isinstance(definition, CheckDefinition)
-    login = CheckTask("login", definition.entry_point, _credentials(definition.sealed_credentials, box))
+    credentials = _credentials(definition.sealed_credentials, box)
+    login = CheckTask("login", definition.entry_point, credentials, flow=_flow(definition.login))
     return BrowserTask(
         scheduled_job_id=str(claimed.id),
         attempt=claimed.attempt,
@@ -30,16 +34,25 @@ def _check(check: str, definition: CheckDefinition, login: CheckTask, box: Secre
     match check:
         case "sso":
             own = _credentials(definition.sealed_sso_credentials, box)
-            return CheckTask("sso", definition.sso.get("entry_point") or login.url, own or login.credentials)
+            begins_at = definition.sso.get("entry_point") or login.url
+            return CheckTask("sso", begins_at, own or login.credentials, flow=_flow(definition.sso))
         case "product_page":
             page = definition.product_page
-            return CheckTask("product_page", page["url"], login.credentials, page.get("expect_text"))
+            return CheckTask(
+                "product_page", page["url"], login.credentials, page.get("expect_text"), login, _flow(page)
+            )
         case "express_checkout":
             checkout = definition.express_checkout
             begins_at = checkout.get("entry_point") or definition.product_page.get("url") or login.url
-            return CheckTask("express_checkout", begins_at, login.credentials, checkout.get("expect_text"), login)
+            return CheckTask(
+                "express_checkout", begins_at, login.credentials, checkout.get("expect_text"), login, _flow(checkout)
+            )
         case _:
             return login
+
+
+def _flow(part: dict[str, Any]) -> Flow | None:
+    return Flow.model_validate(part["flow"]) if part.get("flow") else None
 
 
 def _credentials(sealed: bytes | None, box: SecretBox) -> Credentials | None:

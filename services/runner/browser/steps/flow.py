@@ -1,0 +1,121 @@
+"""The story of a flow: its steps in order, each awaited, recorded, and told apart when it fails."""
+
+from collections.abc import Callable
+
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    InvalidElementStateException,
+    MoveTargetOutOfBoundsException,
+    StaleElementReferenceException,
+    WebDriverException,
+)
+
+from services.runner.browser.attempt import CheckTask
+from services.runner.browser.failures import PageTrouble, facts_of, first_line
+from services.runner.browser.page import Page
+from services.runner.browser.steps.kinds import PERFORM
+from services.runner.browser.steps.walk import LogInFailed, StepFailed, Walk
+from shared.domain.evidence import Facts, LoginFinding, PageFinding
+from shared.domain.flow import Flow, Step, WindowStep
+
+# What a site does to a step. Everything else is trouble of ours, and ends the flow at once.
+_SITES_DOING = (StepFailed, LogInFailed, PageTrouble)
+_FOUND_OUT = {"net_error", "timed_out", "dialog"}
+_IN_THE_WAY = (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    InvalidElementStateException,
+    MoveTargetOutOfBoundsException,
+    StaleElementReferenceException,
+)
+_LOGS_IN = ("login", "sso")
+
+
+def run_flow(page: Page, task: CheckTask, flow: Flow, log_in: Callable[[], Facts]) -> Facts:
+    """The facts of a check by its flow. Raises PageTrouble and what selenium raises, as the automatic ways do."""
+    missing = _missing_values(task, flow)
+    if missing:
+        return page.facts(login=LoginFinding.NO_CREDENTIALS, detail=missing)
+    walk = Walk(page, task, log_in)
+    if any(isinstance(step, WindowStep) for step in flow.steps):
+        walk.first_window = page.driver.current_window_handle
+    trouble: Exception | None = None
+    final = False
+    for number, step in enumerate(flow.steps, 1):
+        if step.final and not final:
+            final = True
+            with page.step(_title(number, step)) as detail:
+                detail.append("not performed: it is marked final, and the flow ends before it")
+        if (trouble is not None or final) and not step.always_run:
+            continue
+        try:
+            _perform(walk, number, step)
+        except _SITES_DOING as error:
+            over = page.clock.left() <= 0
+            if over or not step.allow_failure:
+                trouble = trouble or error
+            if over:
+                break
+    return _facts(walk, trouble)
+
+
+def _perform(walk: Walk, number: int, step: Step) -> None:
+    page = walk.page
+    walk.title, walk.verb = _title(number, step), step.do.replace("_", " ")
+    walk.seconds = step.timeout_seconds or page.patience
+    with page.step(walk.title) as detail:
+        try:
+            PERFORM[step.do](walk, step, detail)
+        except (StepFailed, WebDriverException) as error:
+            page.loading = False
+            failed = _as_the_site_did(walk, error)
+            if isinstance(failed, StepFailed):
+                detail.append(failed.detail + (" (it may fail)" if step.allow_failure else ""))
+            raise _with_status(walk, failed) from error
+
+
+def _as_the_site_did(walk: Walk, error: StepFailed | WebDriverException) -> Exception:
+    """What the driver says, as the site's doing where it is."""
+    if isinstance(error, StepFailed):
+        return error
+    if isinstance(error, _IN_THE_WAY):
+        return StepFailed(PageFinding.ELEMENT_MISSING, f"found, but not to be used: {first_line(error)}")
+    facts = facts_of(error, None)
+    return PageTrouble(**facts) if facts.keys() & _FOUND_OUT else error
+
+
+def _with_status(walk: Walk, failed: Exception) -> Exception:
+    """What is missing on a page that answered with an error is missing for that reason."""
+    if not isinstance(failed, StepFailed):
+        return failed
+    status = walk.page.state().status
+    if status >= 400:
+        return PageTrouble(http_status=status)
+    return StepFailed(failed.finding, f"Step {walk.title}: {failed.detail}.")
+
+
+def _facts(walk: Walk, trouble: Exception | None) -> Facts:
+    page = walk.page
+    if isinstance(trouble, LogInFailed):
+        return trouble.facts
+    if isinstance(trouble, StepFailed):
+        return page.facts(page=trouble.finding, detail=trouble.detail)
+    if trouble is not None:
+        raise trouble
+    if walk.task.check in _LOGS_IN:
+        return page.facts(login=LoginFinding.IN)
+    return page.facts(page=PageFinding.AS_EXPECTED)
+
+
+def _missing_values(task: CheckTask, flow: Flow) -> str:
+    asked = flow.values()
+    if asked and task.credentials is None:
+        return "The flow asks for credentials, and none are stored."
+    if "totp" in asked and task.credentials is not None and not task.credentials.totp_secret:
+        return "The flow asks for a TOTP code, and no secret is stored."
+    return ""
+
+
+def _title(number: int, step: Step) -> str:
+    return f"{number}. {step.name or step.do.replace('_', ' ')}"
