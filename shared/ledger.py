@@ -27,14 +27,19 @@ _END_NOT_RUN = text("""
         WHERE id = ANY(CAST(:ids AS uuid[])) AND state IN ('planned', 'dispatched')
           AND (CAST(:start_by AS timestamptz) IS NULL OR (start_by < :start_by AND attempt = 0))
         RETURNING *
+    ), tries_in AS (
+        UPDATE tries SET ended_at = clock_timestamp(), outcome_code = :code, outcome_class = 'not_run',
+            message = :message
+        FROM ended WHERE tries.id = ended.id AND ended.origin = 'try'
+    ), results_in AS (
+        INSERT INTO job_results (id, due_at, schedule_id, origin, kind, job_configuration_id, partner, browser, job_id,
+                                 replay_of, outcome_code, outcome_class, message, attempts)
+        SELECT id, due_at, schedule_id, origin, kind, job_configuration_id, partner, browser, job_id, replay_of,
+               :code, 'not_run', :message, attempt
+        FROM ended WHERE origin <> 'try'
+        ON CONFLICT DO NOTHING
     )
-    INSERT INTO job_results (id, due_at, schedule_id, origin, kind, job_configuration_id, partner, browser, job_id,
-                             replay_of, outcome_code, outcome_class, message, attempts)
-    SELECT id, due_at, schedule_id, origin, kind, job_configuration_id, partner, browser, job_id, replay_of,
-           :code, 'not_run', :message, attempt
-    FROM ended
-    ON CONFLICT DO NOTHING
-    RETURNING id
+    SELECT id FROM ended
 """)
 
 
@@ -115,10 +120,10 @@ _ATTEMPTS = """
            given.code, given.class, given.message, given.checks, given.evidence, given.response, given.session_id,
            given.node, given.browser_name, given.browser_version, given.final_url, given.title,
            coalesce(given.console_errors, '{}'), given.traceback
-    FROM held JOIN given ON given.token = held.token
+    FROM held JOIN given ON given.token = held.token WHERE held.origin <> 'try'
     ON CONFLICT DO NOTHING
 """
-# A result keeps each check's outcome; its steps stay with the attempt. Should a moment ever have been planned twice,
+# A try has no result: what it found out is kept with it. A result keeps each check's outcome; its steps stay with the attempt. Should a moment ever have been planned twice,
 # its first record stands: an end that could never be written would be tried for ever. What a callback failed with for
 # good waits as a dead letter to be replayed; a replay that fails is the same dead letter still.
 _END = text(f"""
@@ -133,8 +138,16 @@ _END = text(f"""
         SELECT held.id, held.due_at, held.schedule_id, held.origin, held.kind, held.job_configuration_id, held.partner,
                held.browser, held.job_id, held.replay_of, given.started_at, given.duration_seconds, given.code,
                given.class, given.message, given.result_checks, held.attempt, held.token
-        FROM held JOIN given ON given.token = held.token
+        FROM held JOIN given ON given.token = held.token WHERE held.origin <> 'try'
         ON CONFLICT DO NOTHING
+    ), tries_in AS (
+        UPDATE tries SET ended_at = clock_timestamp(), outcome_code = given.code, outcome_class = given.class,
+            message = given.message, token = held.token, report = jsonb_build_object(
+                'attempt', held.attempt, 'started_at', given.started_at, 'duration_seconds', given.duration_seconds,
+                'checks', given.checks, 'node', given.node, 'browser_name', given.browser_name,
+                'browser_version', given.browser_version, 'final_url', given.final_url, 'title', given.title,
+                'console_errors', coalesce(given.console_errors, '{{}}'), 'traceback', given.traceback)
+        FROM held JOIN given ON given.token = held.token WHERE tries.id = held.id AND held.origin = 'try'
     ), dead_letters_in AS (
         INSERT INTO dead_letters (id, due_at, job_id, schedule_id, outcome_code, message, attempts)
         SELECT held.id, held.due_at, held.job_id, held.schedule_id, given.code, given.message, held.attempt

@@ -26,6 +26,8 @@ class Origin(StrEnum):
     SCHEDULE = "schedule"
     MANUAL = "manual"
     BACKFILL = "backfill"
+    TRY = "try"
+    """Asked for while a check is edited: it belongs to no schedule, and its result is kept apart, and not for long."""
 
 
 class Overlap(StrEnum):

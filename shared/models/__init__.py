@@ -4,6 +4,7 @@ from shared.models.api_key import ApiKey, IdempotencyKey
 from shared.models.base import Base
 from shared.models.browser import Browser
 from shared.models.check_state import CheckState
+from shared.models.check_try import CheckTry, TryEvidence
 from shared.models.job import Job
 from shared.models.job_configuration import JobConfiguration
 from shared.models.job_result import Attempt, JobResult
@@ -19,6 +20,7 @@ __all__ = [
     "Base",
     "Browser",
     "CheckState",
+    "CheckTry",
     "DeadLetter",
     "IdempotencyKey",
     "Job",
@@ -30,4 +32,5 @@ __all__ = [
     "Replica",
     "Schedule",
     "ScheduledJob",
+    "TryEvidence",
 ]

@@ -163,6 +163,8 @@ class DevTools:
     async def _listen(self, session: str, target: str) -> None:
         self._pages[session] = target
         try:
+            # A window that a page opens does not load before all who listen, not the driver alone, let it go on.
+            await self.call("Runtime.runIfWaitingForDebugger", session=session)
             for domain in ("Network", "Log", "Runtime"):
                 await self.call(f"{domain}.enable", session=session)
         except DevToolsSilent:

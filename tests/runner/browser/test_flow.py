@@ -75,10 +75,9 @@ async def test_one_log_in_serves_all_flows_of_a_session(check: Check, shop: str)
         }
     )
     product = CheckTask("product_page", f"{shop}/acme/product", GOOD, None, login, goods)
-    checkout = CheckTask("express_checkout", f"{shop}/acme/product", GOOD, None, login)
-    report = await check("", checks=(login, product, checkout))
-    assert [each.outcome.code for each in report.checks] == ["success"] * 3, report
-    assert [step.name for step in report.checks[1].steps][0] == "1. log in"
+    report = await check("", checks=(login, product))
+    assert [each.outcome.code for each in report.checks] == ["success"] * 2, report
+    assert report.checks[1].steps[0].name == "1. log in"
 
 
 async def test_an_element_that_is_missing_says_what_was_tried(check: Check, shop: str) -> None:
@@ -125,7 +124,7 @@ async def test_an_expectation_that_fails_says_what_was_seen(
     ],
 )
 async def test_an_expectation_that_holds(check: Check, shop: str, expected: dict[str, Any]) -> None:
-    absent = [{"do": "expect", "text_absent": "Wrong"}, {"do": "expect", "element_absent": [{"css": ".error"}]}]
+    absent: Steps = [{"do": "expect", "text_absent": "Wrong"}, {"do": "expect", "element_absent": [{"css": ".error"}]}]
     flow = by_flow(
         f"{shop}/acme/login", {"do": "navigate"}, {"do": "expect", **expected}, *absent, check="product_page"
     )
@@ -167,7 +166,7 @@ async def test_a_page_that_hangs_is_cut_off_by_the_step_s_time_or_the_check_s(ch
 
 async def test_a_step_that_may_fail_and_one_that_always_runs(check: Check, shop: str) -> None:
     missing = {"do": "click", "locators": [{"css": "#no-such"}], "timeout_seconds": 0.3}
-    steps = [
+    steps: Steps = [
         {"do": "log_in"},
         {**missing, "allow_failure": True, "name": "close the banner"},
         {**IN, "name": "we are in"},
@@ -184,7 +183,7 @@ async def test_a_step_that_may_fail_and_one_that_always_runs(check: Check, shop:
 
 
 async def test_nothing_is_ordered_by_a_final_step(check: Check, shop: str) -> None:
-    steps = [
+    steps: Steps = [
         {"do": "log_in"},
         {"do": "navigate", "url": f"{shop}/acme/checkout"},
         {"do": "expect", "text_visible": "Delivery address"},
