@@ -123,9 +123,10 @@ _ATTEMPTS = """
     FROM held JOIN given ON given.token = held.token WHERE held.origin <> 'try'
     ON CONFLICT DO NOTHING
 """
-# A try has no result: what it found out is kept with it. A result keeps each check's outcome; its steps stay with the attempt. Should a moment ever have been planned twice,
+# A result keeps each check's outcome; its steps stay with the attempt. Should a moment ever have been planned twice,
 # its first record stands: an end that could never be written would be tried for ever. What a callback failed with for
-# good waits as a dead letter to be replayed; a replay that fails is the same dead letter still.
+# good waits as a dead letter to be replayed; a replay that fails is the same dead letter still. A try has neither
+# result nor attempts: what it found out is kept with it.
 _END = text(f"""
     WITH {_GIVEN}, held AS (
         DELETE FROM scheduled_jobs USING given

@@ -14,6 +14,7 @@ from services.api.dead_letters.routes import router as dead_letters
 from services.api.dependencies import Resources
 from services.api.docs import add_docs
 from services.api.errors import AnswerCrashes, problems, register_errors
+from services.api.flows.routes import router as flows
 from services.api.infrastructure.routes import router as infrastructure
 from services.api.job_configurations.routes import router as job_configurations
 from services.api.job_results.routes import router as job_results
@@ -26,6 +27,7 @@ from services.api.scheduled_jobs.routes import router as scheduled_jobs
 from services.api.schedules.routes import router as schedules
 from services.api.settings import ApiSettings
 from services.api.status.routes import router as status
+from services.api.tries.routes import router as tries
 from shared.database import connect
 from shared.domain.address_guard import AddressGuard
 from shared.evidence_store import EvidenceStore
@@ -52,6 +54,8 @@ NOUNS = (
     status,
     infrastructure,
     schedules,
+    flows,
+    tries,
 )
 
 

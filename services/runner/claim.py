@@ -40,8 +40,8 @@ _CLAIMED = text("""
            c.checks, b.capabilities, p.entry_point, p.sealed_credentials, p.sealed_sso_credentials,
            p.wait_override_seconds, p.login, p.sso, p.product_page, p.express_checkout,
            k.callback_url, k.http_method, k.payload, k.headers, k.sealed_headers, k.sealed_signing_secrets, k.success,
-           k.max_redirects,
-           coalesce(c.timeout_seconds, k.timeout_seconds) AS timeout_seconds,
+           k.max_redirects, t."check" AS try_check, t.own_flow AS try_own_flow, t.flow AS try_flow,
+           coalesce(c.timeout_seconds, k.timeout_seconds, t.timeout_seconds) AS timeout_seconds,
            coalesce(c.slow_after_seconds, k.slow_after_seconds) AS slow_after_seconds,
            coalesce(c.retry, k.retry) AS retry,
            coalesce(c.failing_after, k.failing_after) AS failing_after,
@@ -51,6 +51,7 @@ _CLAIMED = text("""
     LEFT JOIN partners p ON p.code = claimed.partner
     LEFT JOIN browsers b ON b.name = claimed.browser
     LEFT JOIN jobs k ON k.id = claimed.job_id
+    LEFT JOIN tries t ON t.id = claimed.id
     WHERE claimed.id = ANY(CAST(:ids AS uuid[])) AND claimed.token = ANY(CAST(:tokens AS uuid[]))
 """)
 _GIVE_BACK = text("""

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from shared.domain.callback import CallbackRetry, callback_retry_at
 from shared.domain.outcome import Outcome, OutcomeClass
-from shared.domain.retry import OUR_CALLBACK_FAILURES, RetryPolicy, retry_at
+from shared.domain.retry import OUR_CALLBACK_FAILURES, RetryBudget, RetryPolicy, retry_at
 from shared.models.job_configuration import retry_policy
 from shared.models.partner import checks_missing
 
@@ -77,7 +77,11 @@ def definition_of(row: Row[Any]) -> Definition | None:
     """From a row of the claim. None when what it was to do is not defined any more."""
     if row.kind == "callback":
         return None if row.callback_url is None else _callback(row)
-    if row.checks is None or row.capabilities is None or row.entry_point is None:
+    if row.capabilities is None or row.entry_point is None:
+        return None
+    if row.try_check is not None:
+        return _try(row)
+    if row.checks is None:
         return None
     missing = checks_missing(row.sso, row.product_page, row.express_checkout)
     checks = tuple(check for check in row.checks if check not in missing)
@@ -86,24 +90,40 @@ def definition_of(row: Row[Any]) -> Definition | None:
 
 def _check(row: Row[Any], checks: tuple[str, ...]) -> CheckDefinition:
     return CheckDefinition(
-        partner=row.partner,
-        browser=row.browser,
-        entry_point=row.entry_point,
+        **_of_pairing(row),
         checks=checks,
-        login=row.login,
-        sso=row.sso,
-        product_page=row.product_page,
-        express_checkout=row.express_checkout,
-        capabilities=row.capabilities,
-        sealed_credentials=row.sealed_credentials,
-        sealed_sso_credentials=row.sealed_sso_credentials,
-        timeout_seconds=row.timeout_seconds,
-        slow_after_seconds=row.slow_after_seconds,
-        wait_override_seconds=row.wait_override_seconds,
         failing_after=row.failing_after,
         working_after=row.working_after,
         retry=retry_policy(row.retry),
     )
+
+
+def _try(row: Row[Any]) -> CheckDefinition:
+    """One check, also one that the partner has switched off: somebody wants to see it before switching it on."""
+    fields = _of_pairing(row)
+    if row.try_own_flow:
+        fields[row.try_check] = {**fields[row.try_check], "flow": row.try_flow}
+    once = RetryBudget(attempts=1, backoff_seconds=0)
+    checks = (row.try_check,)
+    return CheckDefinition(**fields, checks=checks, failing_after=1, working_after=1, retry=RetryPolicy(once, once))
+
+
+def _of_pairing(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "partner": row.partner,
+        "browser": row.browser,
+        "entry_point": row.entry_point,
+        "login": row.login,
+        "sso": row.sso,
+        "product_page": row.product_page,
+        "express_checkout": row.express_checkout,
+        "capabilities": row.capabilities,
+        "sealed_credentials": row.sealed_credentials,
+        "sealed_sso_credentials": row.sealed_sso_credentials,
+        "timeout_seconds": row.timeout_seconds,
+        "slow_after_seconds": row.slow_after_seconds,
+        "wait_override_seconds": row.wait_override_seconds,
+    }
 
 
 def _callback(row: Row[Any]) -> CallbackDefinition:

@@ -16,6 +16,7 @@ from services.runner.definition import when_to_retry
 from services.runner.performed import Performed
 from services.runner.states import Recorded, fold_states
 from shared.domain.outcome import CATALOGUE, Outcome
+from shared.domain.schedule import Origin
 from shared.ledger import AttemptRecord, Ending, end_attempts, retry_bounds
 
 log = structlog.get_logger(__name__)
@@ -26,6 +27,8 @@ _LANDED = text("""
     SELECT attempts.token FROM attempts
     JOIN unnest(CAST(:ids AS uuid[]), CAST(:due_ats AS timestamptz[]), CAST(:tokens AS uuid[])) AS a(id, due_at, token)
       ON attempts.scheduled_job_id = a.id AND attempts.due_at = a.due_at AND attempts.token = a.token
+    UNION ALL
+    SELECT token FROM tries WHERE id = ANY(CAST(:ids AS uuid[])) AND token = ANY(CAST(:tokens AS uuid[]))
 """)
 
 
@@ -88,7 +91,7 @@ async def _record(connection: AsyncConnection, finishes: Sequence[Finish]) -> se
         for each in finishes
         if each.claimed.token in recorded and again.get(each.claimed.token) is None
     ]
-    await fold_states(connection, final, now)
+    await fold_states(connection, [each for each in final if each.claimed.origin != Origin.TRY], now)
     return recorded
 
 

@@ -54,7 +54,8 @@ async def run(settings: SchedulerSettings, queue: Queue, stop: asyncio.Event) ->
             duties.create_task(repeat("sweep", lambda: sweep(engine, not_run), SWEEP_EVERY_SECONDS, stop))
             duties.create_task(repeat("end_pauses", lambda: end_pauses(engine), 1, stop))
             duties.create_task(repeat("clock", clock.synchronise, 10, stop))
-            duties.create_task(repeat("out_of_date", lambda: remove_out_of_date(engine), 600, stop))
+            keep = settings.keep_tries_seconds
+            duties.create_task(repeat("out_of_date", lambda: remove_out_of_date(engine, keep), 600, stop))
     finally:
         await replicas.stop()
         await dedupe.close()

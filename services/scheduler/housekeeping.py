@@ -15,6 +15,11 @@ _OUT_OF_DATE = (
     "DELETE FROM idempotency_keys WHERE created_at < now() - interval '1 day'",
     "DELETE FROM replicas WHERE renewed_at < now() - interval '1 hour'",
 )
+# With its evidence. While its scheduled job is there it may still be running.
+_TRIES_OUT_OF_DATE = text("""
+    DELETE FROM tries WHERE created_at < now() - make_interval(secs => :keep)
+      AND NOT EXISTS (SELECT 1 FROM scheduled_jobs WHERE scheduled_jobs.id = tries.id)
+""")
 # The definitions whose pause is over, and which of their schedules may then run.
 _END_PAUSES = tuple(
     text(f"""
@@ -72,7 +77,8 @@ async def end_pauses(engine: AsyncEngine) -> None:
             schedule.next_due = schedule.timing().due_after(before)
 
 
-async def remove_out_of_date(engine: AsyncEngine) -> None:
+async def remove_out_of_date(engine: AsyncEngine, keep_tries_seconds: float) -> None:
     async with engine.begin() as connection:
         for statement in _OUT_OF_DATE:
             await connection.execute(text(statement))
+        await connection.execute(_TRIES_OUT_OF_DATE, {"keep": keep_tries_seconds})

@@ -1,3 +1,5 @@
+from pydantic import Field
+
 from shared.settings import Settings
 
 
@@ -6,3 +8,4 @@ class SchedulerSettings(Settings):
 
     amqp_url: str | None = None
     redis_url: str
+    keep_tries_seconds: float = Field(3600, ge=60, le=604_800)

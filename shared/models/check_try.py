@@ -12,7 +12,7 @@ class CheckTry(Base):
     """One check that somebody wanted to see, as it was to be done; the id is its scheduled job's. Not kept for long.
 
     `flow` is the object that was sent. With `own_flow`, that one counts, null meaning the automatic way; without, the
-    partner's. `report`, once it has ended: {started_at, duration_seconds, checks, final_url, title, ...}, as in `attempts`.
+    partner's. `report`, once it has ended: {attempt, started_at, duration_seconds, checks, final_url, title, ...}.
     """
 
     __tablename__ = "tries"

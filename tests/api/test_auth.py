@@ -63,6 +63,11 @@ ROUTES: dict[tuple[str, str], Scope] = {
     ("POST", f"{V1}/schedules/preview"): "read",
     ("POST", f"{V1}/schedules/pause"): "write",
     ("POST", f"{V1}/schedules/resume"): "write",
+    ("POST", f"{V1}/flows/validate"): "read",
+    ("POST", f"{V1}/flows/import"): "read",
+    ("POST", f"{V1}/partners/{{code}}/try"): "run",
+    ("GET", f"{V1}/tries/{{id}}"): "read",
+    ("GET", f"{V1}/tries/{{id}}/evidence/{{name}}"): "read",
     ("GET", "/metrics"): "read",
 }
 OPEN = {("GET", "/healthz"), ("GET", "/readyz")}
@@ -80,6 +85,9 @@ BODIES: dict[str, Any] = {
     f"{V1}/jobs/{{id}}/backfill": {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
     f"{V1}/job-configurations/{{id}}/backfill": {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
     f"{V1}/dead-letters/replay": {"job": ID},
+    f"{V1}/flows/validate": {"flow": {}},
+    f"{V1}/flows/import": {"recording": {"steps": []}},
+    f"{V1}/partners/{{code}}/try": {"check": "login", "browser": "none"},
 }
 
 

@@ -63,7 +63,7 @@ async def read_result(session: AsyncSession, result_id: UUID) -> ResultView | No
     )
     return ResultView(
         **_summary_fields(result),
-        checks=_checks(result.checks),
+        checks=check_results(result.checks),
         attempts=[_attempt(attempt) for attempt in attempts],
     )
 
@@ -122,13 +122,15 @@ def _summary_fields(result: JobResult) -> dict[str, Any]:
     }
 
 
-def _checks(checks: Sequence[dict[str, Any]]) -> list[CheckResult]:
+def check_results(checks: Sequence[dict[str, Any]]) -> list[CheckResult]:
+    """As they are stored with an attempt, a result or a try."""
     return [
         CheckResult(
             check=check["check"],
             outcome=outcome_view(check["code"], check.get("message"), check.get("class")),
             duration_seconds=check.get("duration_seconds"),
             steps=[StepView.model_validate(step) for step in check.get("steps", ())],
+            warnings=check.get("warnings", []),
         )
         for check in checks
     ]
@@ -138,7 +140,7 @@ def _attempt(attempt: Attempt) -> AttemptView:
     return AttemptView(
         **{name: getattr(attempt, name) for name in _ATTEMPT_FIELDS},
         outcome=outcome_view(attempt.outcome_code, attempt.message, attempt.outcome_class),
-        checks=_checks(attempt.checks),
+        checks=check_results(attempt.checks),
         evidence=[
             EvidenceLink(
                 name=entry["name"],

@@ -1,4 +1,4 @@
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
@@ -13,6 +13,14 @@ from services.api.job_results.schemas import EvidenceQuery, ResultPage, ResultQu
 router = APIRouter(prefix="/job-results", tags=["job results"])
 Id = Annotated[UUID, Path(alias="id", description="The result's id, which is its scheduled job's.")]
 BINARY = {"schema": {"type": "string", "format": "binary"}}
+EvidenceName = Annotated[str, Path(max_length=100, pattern=r"^[a-z0-9][a-z0-9_.-]{0,80}$", examples=["screenshot.png"])]
+EVIDENCE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file. Page source comes as plain text to be saved: it is never run.",
+        "content": dict.fromkeys(("image/png", "image/jpeg", "application/json", "text/plain"), BINARY),
+    },
+    **problems(404),
+}
 
 
 @router.get("", dependencies=[READ])
@@ -30,23 +38,12 @@ async def read(session: Session, result_id: Id) -> ResultView:
     return result
 
 
-@router.get(
-    "/{id}/evidence/{name}",
-    dependencies=[READ_IN_BROWSER],
-    response_class=Response,
-    responses={
-        200: {
-            "description": "The file. Page source comes as plain text to be saved: it is never run.",
-            "content": dict.fromkeys(("image/png", "image/jpeg", "application/json", "text/plain"), BINARY),
-        },
-        **problems(404),
-    },
-)
+@router.get("/{id}/evidence/{name}", dependencies=[READ_IN_BROWSER], response_class=Response, responses=EVIDENCE)
 async def read_evidence(
     session: Session,
     provided: Provided,
     result_id: Id,
-    name: Annotated[str, Path(max_length=100, pattern=r"^[a-z0-9][a-z0-9_.-]{0,80}$", examples=["screenshot.png"])],
+    name: EvidenceName,
     asked: Annotated[EvidenceQuery, Query()],
 ) -> Response:
     """A file that an attempt left: of the attempt that is asked for, or of the last one that has it."""

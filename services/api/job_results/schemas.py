@@ -97,6 +97,9 @@ class CheckResult(View):
     outcome: OutcomeView
     duration_seconds: float | None
     steps: list[StepView]
+    warnings: list[str] = Field(
+        default_factory=list, description="What did not keep it from passing, but will: such as a locator that drifts."
+    )
 
 
 class EvidenceLink(View):

@@ -4,12 +4,16 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.errors import AlreadyRunning, NotFound
+from shared.domain.schedule import Origin
 from shared.ledger import end_not_run
 from shared.models import JobResult, ScheduledJob
 
 
 async def cancel(session: AsyncSession, scheduled_job_id: UUID, author: str) -> JobResult:
     """Ends it unless a runner has claimed it. Raises `AlreadyRunning`, `NotFound`."""
+    origin = await session.scalar(select(ScheduledJob.origin).where(ScheduledJob.id == scheduled_job_id))
+    if origin == Origin.TRY:
+        raise NotFound(f"{scheduled_job_id} is a try, which no schedule knows of; it ends by itself.")
     if await end_not_run(session, [scheduled_job_id], "cancelled", f"Cancelled by {author}."):
         return (await session.scalars(select(JobResult).where(JobResult.id == scheduled_job_id))).one()
     if await session.scalar(select(ScheduledJob.id).where(ScheduledJob.id == scheduled_job_id)):

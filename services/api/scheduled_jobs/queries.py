@@ -18,7 +18,7 @@ _OF_ROWS = f"""
         SELECT id, {_COLUMNS}, dispatched_at, started_at, last_outcome,
                CASE WHEN state <> 'planned' THEN state WHEN attempt > 0 THEN 'retrying'
                     WHEN run_after <= now() THEN 'overdue' ELSE 'future' END AS state
-        FROM scheduled_jobs
+        FROM scheduled_jobs WHERE origin <> 'try'
     ) jobs
 """
 # The next moments of schedules, which no row stands for yet. Their place in the list is that of their due moment and

@@ -5,14 +5,16 @@ from typing import Any
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.runner.browser.attempt import AttemptReport, CheckReport, Session
+from services.runner.browser.attempt import AttemptReport, CheckReport, Evidence, Session
 from services.runner.browser.run import run_browser_task
 from services.runner.browser.settings import BrowserSettings
 from services.runner.browser.task import task_of
 from services.runner.claim import Claimed
 from services.runner.performed import Performed, Verdict
+from shared.domain.schedule import Origin
 from shared.evidence_store import EvidenceStore
 from shared.ledger import AttemptRecord
 from shared.secret_box import SecretBox
@@ -23,6 +25,10 @@ _NOTE_SESSION = text("""
     UPDATE scheduled_jobs SET browser_session = jsonb_build_object(
         'id', CAST(:session AS text), 'webdriver_url', CAST(:url AS text), 'node', CAST(:node AS text))
     WHERE id = :id AND token = :token
+""")
+_KEEP_WITH_TRY = text("""
+    INSERT INTO try_evidence (try_id, attempt, name, content_type, content)
+    VALUES (:id, :attempt, :name, :content_type, :content)
 """)
 
 
@@ -57,12 +63,20 @@ class CheckPerformer:
         kept = []
         for item in report.evidence:
             try:
-                await self.evidence.write(claimed.id, claimed.due_at, claimed.attempt, item.name, item.content)
+                if claimed.origin == Origin.TRY:
+                    await self._keep_with_try(claimed, item)
+                else:
+                    await self.evidence.write(claimed.id, claimed.due_at, claimed.attempt, item.name, item.content)
                 kept.append(item)
-            except OSError as error:
+            except (OSError, SQLAlchemyError) as error:
                 # The verdict counts more than its picture.
                 log.error("evidence_not_kept", job=str(claimed.id), name=item.name, error=type(error).__name__)
         return replace(report, evidence=tuple(kept))
+
+    async def _keep_with_try(self, claimed: Claimed, item: Evidence) -> None:
+        async with self.engine.begin() as connection:
+            piece = {"name": item.name, "content_type": item.content_type, "content": item.content}
+            await connection.execute(_KEEP_WITH_TRY, {"id": claimed.id, "attempt": claimed.attempt, **piece})
 
 
 def _record_of(claimed: Claimed, report: AttemptReport) -> AttemptRecord:
