@@ -178,3 +178,27 @@ async def test_a_stopped_grid_is_ours_and_mends_itself(parakeet: Parakeet, grid:
     assert {attempt["outcome"]["class"] for attempt in failed} == {"infrastructure_failure"}
     assert failed[0]["outcome"]["code"] == "grid_unreachable"
     assert await parakeet.state("blameless") == ("working", 0)
+
+
+async def test_a_flow_is_tried_without_being_recorded(parakeet: Parakeet) -> None:
+    configuration = await parakeet.add("edited", password="last-years")
+    results = await parakeet.get(f"job-results?job={configuration}")
+    positive = {"do": "expect", "text_visible": "Log in to Acme"}
+    steps = [{"do": "navigate"}, {"do": "screenshot"}, positive]
+    made = await parakeet.post(
+        "partners/edited/try", {"check": "login", "browser": "chromium", "flow": {"steps": steps}}
+    )
+
+    async def ended() -> Any:
+        found = await parakeet.get(f"tries/{made['id']}")
+        return found if found["state"] == "ended" else None
+
+    told = await until(ended, seconds=90, what="the end of the try")
+    assert told["outcome"]["code"] == "success", told
+    assert [step["name"] for step in told["checks"][0]["steps"]] == ["1. navigate", "2. screenshot", "3. expect"]
+    names = {link["name"] for link in told["evidence"]}
+    assert {"screenshot.png", "login-step-2.png", "page.html"} <= names
+    picture = await parakeet.call("GET", f"/api/v1/tries/{made['id']}/evidence/login-step-2.png")
+    assert picture.content.startswith(b"\x89PNG")
+    assert (await parakeet.get("partners/edited/status"))["checks"][0]["state"] == "unknown"
+    assert await parakeet.get(f"job-results?job={configuration}") == results
