@@ -82,6 +82,14 @@ async def test_it_shows_every_attempt_and_its_neighbours(reader: httpx.AsyncClie
     assert 'class="waterfall"' in text
 
 
+async def test_what_a_check_warns_of_is_shown(reader: httpx.AsyncClient, service: Service) -> None:
+    result = await record(service, NOON, "success")
+    await record_attempt(service, result, NOON, 1, "success", [])
+    warned = """UPDATE attempts SET checks = jsonb_set(checks, '{0,warnings}', '["2. click: drift <b>."]')"""
+    await service.execute(warned)
+    assert "2. click: drift &lt;b&gt;.</p>" in (await reader.get(f"/results/{result}")).text
+
+
 async def test_a_callback_shows_what_was_sent_where_and_the_answer(reader: httpx.AsyncClient, service: Service) -> None:
     job, other = await add_job(service), await add_job(service, "Invoices")
     before = await record_callback(service, job, NOON - timedelta(minutes=1))
