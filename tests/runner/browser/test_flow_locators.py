@@ -13,7 +13,7 @@ from shared.domain.flow import Flow
 
 Check = Callable[..., Coroutine[Any, Any, AttemptReport]]
 
-SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+SECRET = "JBSWY3DPEHPK3PXP"
 CANARY = Credentials("probe-user", "canary-pw-93x", SECRET)
 SAY = "<script>const say = (text) => { document.getElementById('said').textContent = text; };</script><p id='said'></p>"
 PAGES = {

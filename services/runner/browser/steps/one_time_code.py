@@ -2,26 +2,31 @@
 
 import time
 
-import pyotp
-
 from services.runner.browser.failures import PageTrouble
 from services.runner.browser.page import Page
+from services.runner.browser.steps.walk import LogInFailed
+from shared.domain.evidence import LoginFinding, TimedOut
+from shared.domain.totp import TotpSecretInvalid, read_totp_secret
 
-# A code that is about to end may be refused by the time it arrives.
-_LEAST_SECONDS_LEFT = 5.0
-_last_step: dict[str, int] = {}
+_spent: dict[bytes, int] = {}
 
 
 def fresh_code(page: Page, secret: str) -> str:
-    """Waits for the next window when this one was used or is nearly over. Raises PageTrouble at the end of the time."""
-    totp = pyotp.parse_uri(secret) if secret.startswith("otpauth://") else pyotp.TOTP(secret.replace(" ", ""))
-    assert isinstance(totp, pyotp.TOTP)
+    """Waits for a window that is new and long enough. Raises LogInFailed for no secret, PageTrouble when time is out."""
+    try:
+        key = read_totp_secret(secret)
+    except TotpSecretInvalid as error:
+        facts = page.facts(login=LoginFinding.UNCONFIRMED, detail=f"The stored TOTP secret {error}.")
+        raise LogInFailed(facts) from None
     while True:
         now = time.time()
-        step, into = int(now // totp.interval), now % totp.interval
-        if totp.interval - into >= _LEAST_SECONDS_LEFT and _last_step.get(secret) != step:
-            _last_step[secret] = step
-            return totp.at(step * totp.interval)
+        step = key.fresh_step(now)
+        wait = key.seconds_until(step, now)
+        if not wait and _spent.get(key.account) != step:
+            _spent[key.account] = step
+            return key.code(step)
+        wait = wait or key.seconds_until(step + 1, now)
+        if wait > page.clock.left():
+            raise PageTrouble(timed_out=TimedOut.CHECK)
+        page.clock.over.wait(wait)
         page.check_time()
-        if page.clock.over.wait(min(totp.interval - into, 1.0)):
-            raise PageTrouble(timed_out=page.waits_for())
