@@ -12,7 +12,7 @@ _spent: dict[bytes, int] = {}
 
 
 def fresh_code(page: Page, secret: str) -> str:
-    """Waits for a window that is new and long enough. Raises LogInFailed for no secret, PageTrouble when time is out."""
+    """Waits for a window that is new and long enough. Raises LogInFailed for a bad secret, PageTrouble in the end."""
     try:
         key = read_totp_secret(secret)
     except TotpSecretInvalid as error:
