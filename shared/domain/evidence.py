@@ -62,9 +62,9 @@ class Facts:
     """What one check found out. Durations in seconds; every text is already free of secrets.
 
     `site` is the host (with its port, if unusual) that the facts below speak of; `provider` is the identity provider's,
-    when the check had come to one. `net_error` is Chromium's name for it
-    (`ERR_CONNECTION_REFUSED`). `http_status` is that of the last page. `said` quotes the site's own words, and `saying` is what they mean. `detail` is
-    the driver's, Grid's or our own wording of a fault, what kept a log-in from being confirmed, or what a page lacks.
+    when the check had come to one. `net_error` is Chromium's name for it (`ERR_CONNECTION_REFUSED`). `http_status` is
+    that of the last page. `said` quotes the site's own words, and `saying` is what they mean. `detail` is the driver's,
+    Grid's or our own wording of a fault, what kept a log-in from being confirmed, or what a page lacks.
     `control_page_failed` is None when the control page was not asked.
     """
 

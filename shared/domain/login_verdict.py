@@ -23,7 +23,10 @@ def login_verdict(facts: Facts) -> tuple[str, str] | None:
         case LoginFinding.REFUSED:
             return _refused(facts, said)
         case LoginFinding.SECOND_FACTOR_REFUSED:
-            return "mfa_rejected", said or f"{facts.provider or facts.site} refused the second factor. {facts.detail}".rstrip()
+            return (
+                "mfa_rejected",
+                said or f"{facts.provider or facts.site} refused the second factor. {facts.detail}".rstrip(),
+            )
         case LoginFinding.CAPTCHA:
             return "captcha_or_bot_wall", said or f"{facts.provider or facts.site} asks for proof of being human."
         case LoginFinding.MAINTENANCE:
@@ -35,7 +38,9 @@ def login_verdict(facts: Facts) -> tuple[str, str] | None:
         case LoginFinding.SSO_FAILED:
             return "sso_failed", _joined(facts.detail or "The identity provider did not let us through.", said)
         case LoginFinding.SSO_LOOP:
-            return "sso_loop", _joined(facts.detail or "It went round between the site and its identity provider.", said)
+            return "sso_loop", _joined(
+                facts.detail or "It went round between the site and its identity provider.", said
+            )
     return None
 
 

@@ -6,6 +6,7 @@ from services.runner.browser.attempt import CheckTask
 from services.runner.browser.login import log_in
 from services.runner.browser.page import Page
 from services.runner.browser.shop import reach_checkout, see_product
+from services.runner.browser.sso import log_in_by_sso
 from shared.domain.evidence import Facts, LoginFinding
 
 
@@ -22,6 +23,8 @@ def perform_check(page: Page, task: CheckTask, visit: Visit) -> Facts:
         case "login":
             visit.login = log_in(page, task)
             return visit.login
+        case "sso":
+            return log_in_by_sso(page, task)
         case "product_page":
             return see_product(page, task)
         case "express_checkout":
