@@ -46,6 +46,8 @@ def _travel(eyes: Eyes, trip: RoundTrip, task: CheckTask) -> Facts:
     with page.step("open the entry point of the SSO") as detail:
         state = page.open(task.url)
         detail.append(f"answered {state.status}" if state.status else "")
+    first = eyes.look_around(("sso",))
+    trip.start_at(first)
     if state.status >= 400 and not trip.has_left():
         return page.facts(http_status=state.status)
     with page.step("go to the identity provider") as detail:
@@ -53,16 +55,16 @@ def _travel(eyes: Eyes, trip: RoundTrip, task: CheckTask) -> Facts:
         detail.append(trip.as_text())
     if ended is not None:
         return ended
-    page.provider = trip.provider()
-    with page.step(f"find the log-in form of {page.provider}") as detail:
+    with page.step(f"find the log-in form of {trip.provider()}") as detail:
         look = find_form(eyes, page.patience, stop=trip.nothing_to_fill_in)
         detail.append("found" if look.form is not None else "none")
+        page.provider = trip.come_to_provider(look)
     if not trip.is_home(look):
         arrived_or_facts = _log_in_there(eyes, trip, look, task.credentials)
         if isinstance(arrived_or_facts, Facts):
             return arrived_or_facts
         look = arrived_or_facts
-    return _confirm(eyes, trip, look, task.url)
+    return _confirm(eyes, trip, first, look, task.url)
 
 
 def _leave(eyes: Eyes, trip: RoundTrip, credentials: Credentials | None) -> Facts | None:
@@ -130,21 +132,20 @@ def _log_in_there(eyes: Eyes, trip: RoundTrip, look: Look, credentials: Credenti
     return seen.look
 
 
-def _confirm(eyes: Eyes, trip: RoundTrip, landed: Look, entry_point: str) -> Facts:
+def _confirm(eyes: Eyes, trip: RoundTrip, first: Look, landed: Look, entry_point: str) -> Facts:
     """In, when the partner's site knows us without asking the identity provider again."""
     page = eyes.page
     error = trip.error_brought_back()
     if error is not None:
         return page.facts(login=LoginFinding.SSO_FAILED, detail=error, said=next(iter(landed.notices), None))
     if landed.status >= 400:
-        detail = f"{trip.home} answered {landed.status} on the way back."
-        return page.facts(login=LoginFinding.SSO_FAILED, detail=detail)
+        answered = f"{trip.home} answered {landed.status} on the way back."
+        return page.facts(login=LoginFinding.SSO_FAILED, detail=answered)
     _to_the_partner_s_window(page)
     for name, url in (("landing page", trip.clean(landed.url)), ("entry point", entry_point)):
         with page.step(f"open the {name} again") as detail:
             mark = page.heard()
-            eyes.tried.clear()
-            known = is_known_at(eyes, landed, url, ("sso", "opener")) and not trip.left_since(mark)
+            known = is_known_at(eyes, first, url, ("sso", "opener")) and not trip.left_since(mark)
             detail.append("still logged in" if known else "not known there")
         if known:
             return page.facts(login=LoginFinding.IN)

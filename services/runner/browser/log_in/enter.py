@@ -1,7 +1,5 @@
 """From a log-in form to what is behind it: name, password, one-time code, and the questions asked on the way."""
 
-from collections.abc import Callable
-
 from selenium.webdriver.remote.webelement import WebElement
 
 from services.runner.browser.attempt import Credentials
@@ -128,11 +126,11 @@ class _Entering:
             self._eyes, before, self._sent, field, mark, name_first=self.name_first, arrived=self._arrived
         )
         with self._page.step("see what happens") as detail:
-            look: Callable[[], Facts | Seen | None] = verdict.look
-            found = self._page.poll(look, self._page.clock.left())
+            found = self._page.poll(verdict.look, self._page.clock.left())
+            assert found is None or isinstance(found, Facts | Seen)
             if isinstance(found, Seen):
                 detail.append(_FOUND[found.then])
-        return found if found is not None else Seen(Then.STILL, self._eyes.look_here())
+        return found or Seen(Then.STILL, self._eyes.look_here())
 
 
 _QUESTIONS = {

@@ -1,5 +1,7 @@
 """Where an SSO log-in went: between the partner's site, its home, and the identity provider."""
 
+import re
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,7 +29,19 @@ class RoundTrip:
         self.home = _host(entry_point)
         self._page = page
         self._mark = page.heard()
+        self._provider: str | None = None
         self._seen: list[str] = []
+
+    def start_at(self, look: Look) -> None:
+        """The entry point may lead to another host of the partner's before SSO begins."""
+        host = _host(look.url)
+        if "sso" in look.ways and _same_site(host, self.home):
+            self.home = host
+
+    def come_to_provider(self, look: Look) -> str:
+        """From here on, other hosts of the partner's site are home as well. Returns the provider's host."""
+        self._provider = self.provider() if self._is_home(_host(look.url)) else _host(look.url)
+        return self._provider
 
     def is_home(self, look: Look) -> bool:
         """Whether the look shows the partner's site. Raises WentRound."""
@@ -47,7 +61,9 @@ class RoundTrip:
         return any(not self._is_home(_host(url)) for url in documents)
 
     def provider(self) -> str:
-        """The host, not the partner's, that we came to last."""
+        """The host, not the partner's, that we came to last, or that asked for the log-in."""
+        if self._provider is not None:
+            return self._provider
         return next((host for host in reversed(self._hosts()) if not self._is_home(host)), "the identity provider")
 
     def redirects(self) -> list[dict[str, Any]]:
@@ -118,14 +134,16 @@ class RoundTrip:
         return [host for host in map(_host, heard) if host] or self._seen
 
     def _is_home(self, host: str) -> bool:
-        return _plain(host) == _plain(self.home)
+        if _plain(host) == _plain(self.home):
+            return True
+        return self._provider is not None and host != self._provider and _same_site(host, self.home)
 
     def _note(self, url: str) -> None:
         host = _host(url)
         if host and (not self._seen or self._seen[-1] != host):
             self._seen.append(host)
         home = [self._is_home(each) for each in self._hosts()]
-        left = sum(before and not after for before, after in zip(home, home[1:], strict=False))
+        left = sum(before and not after for before, after in pairwise(home))
         if left > _MOST_ROUND_TRIPS:
             raise WentRound
 
@@ -133,6 +151,14 @@ class RoundTrip:
 def _host(url: str) -> str:
     parts = urlsplit(url)
     return parts.netloc.rpartition("@")[2].lower() if parts.scheme in ("http", "https") else ""
+
+
+def _same_site(one: str, other: str) -> bool:
+    """Whether two hosts share their last two labels. An address of numbers is only itself."""
+    if one == other:
+        return True
+    named = re.search(r"[a-z]+(:\d+)?$", one) is not None
+    return named and one.count(".") >= 1 and one.split(".")[-2:] == other.split(".")[-2:]
 
 
 def _plain(host: str) -> str:
