@@ -17,7 +17,7 @@ from examples.shop.app import PASSWORD, USERNAME
 
 _PAGES = Path(__file__).with_name("pages")
 _COOKIE = "who"
-SECRET = "JBSWY3DPEHPK3PXP"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 SPENT = web.AppKey("spent", set[str])
 ACCOUNT = "<h1>Good day</h1><p>Nothing is new.</p><a href='/logout'>{way_out}</a>"
 
@@ -37,15 +37,21 @@ def make_app() -> web.Application:
     return app
 
 
-def page_text(name: str, **values: str) -> str:
-    text = (_PAGES / f"{name}.html").read_text("utf-8")
-    for key, value in values.items():
+def page_text(page: str, query: Mapping[str, str], said: str = "") -> str:
+    """The page with its blanks filled, from the query where that has them."""
+    text = (_PAGES / f"{page}.html").read_text("utf-8")
+    words = {"name": "User name", "word": "Password", "button": "Log in", "other": "", "said": ""} | dict(query)
+    for key, value in (words | {"query": urlencode(query), **({"said": said} if said else {})}).items():
         text = text.replace("{{" + key + "}}", value)
     return text
 
 
 def _html(body: str, status: int = 200) -> web.Response:
-    frame = "" if body.lstrip().startswith("<!doctype") else "<!doctype html><meta charset=utf-8><title>Site</title>"
+    frame = (
+        ""
+        if body.lstrip().startswith("<!doctype")
+        else "<!doctype html><meta charset=utf-8><title>Site</title><link rel=icon href='data:,'>"
+    )
     return web.Response(text=frame + body, content_type="text/html", status=status)
 
 
@@ -57,17 +63,7 @@ async def _page(request: web.Request) -> web.StreamResponse:
 
 
 async def _static(request: web.Request) -> web.Response:
-    query = request.query
-    text = page_text(
-        request.match_info["page"],
-        query=request.query_string,
-        said=query.get("said", ""),
-        other=query.get("other", ""),
-        name=query.get("name", "User name"),
-        word=query.get("word", "Password"),
-        button=query.get("button", "Log in"),
-    )
-    return _html(text)
+    return _html(page_text(request.match_info["page"], request.query))
 
 
 async def _account(request: web.Request) -> web.StreamResponse:
@@ -84,42 +80,20 @@ async def _enter(request: web.Request) -> web.StreamResponse:
     given, query = await request.post(), request.query
     if not _right(given):
         said = query.get("refusal", "Wrong user name or password.")
-        return _html(
-            page_text(
-                query.get("page", "both"),
-                said=said,
-                query=request.query_string,
-                name="User name",
-                word="Password",
-                button="Log in",
-            )
-        )
+        return _html(page_text(query.get("page", "both"), query, "" if query.get("page") == "announcing" else said))
     if "says" in query:
-        return _html(
-            page_text(
-                query.get("stays", "words"),
-                said=query["says"],
-                query=request.query_string,
-                name="User name",
-                word="Password",
-                button="Log in",
-            )
-        )
+        return _html(page_text("words", query, query["says"]))
     if "next" in query:
-        return _html(page_text(query["next"], query=request.query_string, said=""))
+        return _html(page_text(query["next"], query))
     return _let_in(query.get("to", "/account"))
 
 
 async def _take_code(request: web.Request) -> web.StreamResponse:
-    given = await request.post()
+    given, query = await request.post(), request.query
     code = "".join(str(value) for name, value in given.items() if name.startswith("code"))
-    query = dict(request.query)
-    digits, period = int(query.get("digits", "6")), int(query.get("period", "30"))
-    totp = pyotp.TOTP(SECRET, digits=digits, interval=period)
-    taken = totp.verify(code, valid_window=0) and (code not in request.app[SPENT] or "reusable" in query)
-    if not taken or "broken" in query:
-        said = "" if "silent" in query else "That code is invalid."
-        return _html(page_text(query.get("next", "code"), query=urlencode(query), said=said))
+    totp = pyotp.TOTP(SECRET, digits=int(query.get("digits", "6")), interval=int(query.get("period", "30")))
+    if "broken" in query or code in request.app[SPENT] or not totp.verify(code):
+        return _html(page_text(query["next"], query, "" if "silent" in query else "That code is invalid."))
     request.app[SPENT].add(code)
     return _let_in("/account")
 
@@ -133,7 +107,7 @@ async def _enter_by_script(request: web.Request) -> web.StreamResponse:
 
 
 async def _say(request: web.Request) -> web.Response:
-    return _html(page_text("words", said=request.query["words"]), int(request.query.get("status", "200")))
+    return _html(page_text("words", {}, request.query["words"]), int(request.query.get("status", "200")))
 
 
 async def _basic(request: web.Request) -> web.StreamResponse:

@@ -1,9 +1,11 @@
 """The proof that somebody is logged in: the site still knows them when a page of it is opened again."""
 
+from services.runner.browser.log_in.find import find_form
 from services.runner.browser.log_in.look import Eyes, Look
 from shared.domain.evidence import Facts, LoginFinding
 
 _SURE_AFTER_SECONDS = 1.0
+_SECONDS_TO_REACH_THE_FORM = 5.0
 _FEW_CHARACTERS = 500
 # Asked without our cookies, does the page send strangers away? Redirects are not followed, so nothing is revealed.
 _STRANGERS_ARE_SENT_AWAY = """
@@ -34,7 +36,7 @@ def confirm(eyes: Eyes, before: Look, landed: Look, entry_point: str) -> Facts:
     return page.facts(login=LoginFinding.UNCONFIRMED, detail=not_kept, said=next(iter(landed.notices), None))
 
 
-def is_known_at(eyes: Eyes, before: Look, url: str, strange_roles: tuple[str, ...] = ("opener",)) -> bool:
+def is_known_at(eyes: Eyes, before: Look, url: str, strange_roles: tuple[str, ...] = ()) -> bool:
     """Whether the page greets us as logged in, or shows for a second nothing to log in by (late forms are waited for).
 
     With a marker, only that counts. `strange_roles`: controls that, like a form, are for those who are not logged in.
@@ -42,30 +44,45 @@ def is_known_at(eyes: Eyes, before: Look, url: str, strange_roles: tuple[str, ..
     page = eyes.page
     fresh = Eyes(page)
     fresh.marker = eyes.marker
-    state = page.open(url)
-    if state.status >= 400:
+    if page.open(url).status >= 400:
         return False
-    # An entry point that hid its form behind a control shows that control to strangers.
-    roles = strange_roles if eyes.tried or "sso" in strange_roles else ()
-    strange_since: float | None = None
-    known_since: float | None = None
+    sure = _Sure(fresh, before, strange_roles)
+    known = bool(page.poll(sure.look, page.patience))
+    if not known or sure.greeted or not eyes.tried:
+        return known
+    # A form that hid behind controls may hide there again: nobody is in who can still reach it.
+    reached = find_form(fresh, min(page.patience, _SECONDS_TO_REACH_THE_FORM), stop=sure.greets)
+    return reached.form is None or sure.greets(reached)
 
-    def look() -> bool | None:
-        nonlocal strange_since, known_since
-        seen, now = fresh.look_around(roles), page.clock.elapsed()
-        if fresh.marker is not None:
-            return True if seen.marked else None
-        if seen.welcomes and not before.welcomes:
-            return True
+
+class _Sure:
+    """Waits until a page has looked the same for a second."""
+
+    def __init__(self, eyes: Eyes, before: Look, strange_roles: tuple[str, ...]) -> None:
+        self.greeted = False
+        self._eyes = eyes
+        self._before = before
+        self._roles = strange_roles
+        self._strange: bool | None = None
+        self._since = 0.0
+
+    def look(self) -> bool | None:
+        """True for somebody known, False for a stranger, None while that is not clear."""
+        seen, now = self._eyes.look_around(self._roles), self._eyes.page.clock.elapsed()
+        self.greeted = self.greets(seen)
+        if self.greeted or self._eyes.marker is not None:
+            return True if self.greeted else None
         if not seen.complete:
             return None
-        if _is_for_strangers(seen, before, roles):
-            known_since, strange_since = None, strange_since or now
-            return False if now - strange_since >= _SURE_AFTER_SECONDS else None
-        known_since, strange_since = known_since or now, None
-        return True if now - known_since >= _SURE_AFTER_SECONDS else None
+        strange = _is_for_strangers(seen, self._before, self._roles)
+        if strange is not self._strange:
+            self._strange, self._since = strange, now
+        return not strange if now - self._since >= _SURE_AFTER_SECONDS else None
 
-    return bool(page.poll(look, page.patience))
+    def greets(self, seen: Look) -> bool:
+        if self._eyes.marker is not None:
+            return bool(seen.marked)
+        return seen.welcomes and not self._before.welcomes
 
 
 def _is_for_strangers(seen: Look, before: Look, roles: tuple[str, ...]) -> bool:

@@ -1,11 +1,11 @@
 """Types into a form and sends it."""
 
 from selenium.common.exceptions import (
-    ElementClickInterceptedException,
     ElementNotInteractableException,
     InvalidElementStateException,
     StaleElementReferenceException,
 )
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
@@ -47,7 +47,10 @@ def send(page: Page, form: LoginForm) -> str:
 
 def press_enter(page: Page, field: WebElement) -> None:
     with page.waiting_for_page():
-        field.send_keys(Keys.ENTER)
+        try:
+            field.send_keys(Keys.ENTER)
+        except ElementNotInteractableException:
+            ActionChains(page.driver).send_keys(Keys.ENTER).perform()
 
 
 def type_into(page: Page, field: WebElement, value: str, *, clear: bool = True) -> bool:
@@ -58,13 +61,10 @@ def type_into(page: Page, field: WebElement, value: str, *, clear: bool = True) 
         field.send_keys(value)
     except StaleElementReferenceException:
         return False
-    except (ElementNotInteractableException, InvalidElementStateException, ElementClickInterceptedException):
+    except (ElementNotInteractableException, InvalidElementStateException):
         accept_consent(page)
-        try:
-            field.click()
-            field.send_keys(value)
-        except (StaleElementReferenceException, ElementClickInterceptedException):
-            return False
+        # The driver cannot focus what is in a closed shadow root; a pointer can.
+        ActionChains(page.driver).click(field).send_keys(value).perform()
     return True
 
 

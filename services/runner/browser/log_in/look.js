@@ -19,7 +19,7 @@ for (const node of all) {
     const text = tidy(node.innerText || node.textContent);
     if (text.length >= 3 && text.length <= 300 && shown(node) && !notices.includes(text)) notices.push(text);
   }
-  if (hosts.length < 12 && !rootOf(node) && (tag.includes("-") || (/^(DIV|SECTION|SPAN|MAIN)$/.test(tag) && !node.firstChild)) && node.getBoundingClientRect().height > 30) hosts.push(node);
+  if (hosts.length < 12 && !rootOf(node) && (tag.includes("-") || (/^(DIV|SECTION|SPAN|MAIN)$/.test(tag) && !node.firstChild && node.getBoundingClientRect().height > 30))) hosts.push(node);
 }
 const inner = all.filter(rootOf).flatMap((host) => [...rootOf(host).children].map((child) => child.innerText || ""));
 const body = [document.body ? document.body.innerText || "" : "", ...inner].join("\n");

@@ -101,7 +101,7 @@ class Eyes:
         self.page = page
         self.marker = {"text": marker.text, "css": marker.css} if marker is not None else None
         self.tried: list[str] = []
-        self._closed: list[tuple[WebElement, Any]] = []
+        self._closed: list[list[Any]] = []
         self._asked: set[str] = set()
 
     def look(self, roles: Sequence[str] = ()) -> Look:
@@ -178,7 +178,7 @@ class Eyes:
                 continue
             self._asked.add(host.id)
             try:
-                self._closed.append((host, host.shadow_root))
+                self._closed.append([host, host.shadow_root])
                 opened = True
             except (NoSuchShadowRootException, StaleElementReferenceException):
                 continue
