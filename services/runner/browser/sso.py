@@ -5,7 +5,7 @@ from selenium.common.exceptions import NoSuchWindowException, UnexpectedAlertPre
 from services.runner.browser.attempt import CheckTask, Credentials
 from services.runner.browser.clicking import accept_consent, click
 from services.runner.browser.failures import PageTrouble, facts_of
-from services.runner.browser.log_in.confirm import is_known_at
+from services.runner.browser.log_in.confirm import is_known_at, strangers_are_sent_away
 from services.runner.browser.log_in.enter import enter
 from services.runner.browser.log_in.fill import fill_form, send
 from services.runner.browser.log_in.find import find_form
@@ -92,7 +92,7 @@ def _leave(eyes: Eyes, trip: RoundTrip, credentials: Credentials | None) -> Fact
             name_given = True
             send(page, fill_form(eyes, look.form, credentials.username, None))
             continue
-        way = way or look.ways.get("opener")
+        way = way or (look.ways.get("opener") if not clicked else None)
         if way is None:
             break
         eyes.tried.append(way.sign)
@@ -142,17 +142,25 @@ def _confirm(eyes: Eyes, trip: RoundTrip, first: Look, landed: Look, entry_point
         answered = f"{trip.home} answered {landed.status} on the way back."
         return page.facts(login=LoginFinding.SSO_FAILED, detail=answered)
     _to_the_partner_s_window(page)
-    for name, url in (("landing page", trip.clean(landed.url)), ("entry point", entry_point)):
-        with page.step(f"open the {name} again") as detail:
-            mark = page.heard()
-            known = is_known_at(eyes, first, url, ("sso", "opener")) and not trip.left_since(mark)
+    welcomed = bool(landed.marked) or (landed.welcomes and not first.welcomes)
+    with page.step("open the landing page again") as detail:
+        known = _is_known(eyes, trip, first, trip.clean(landed.url)) and (welcomed or strangers_are_sent_away(eyes))
+        detail.append("still logged in" if known else "not known there")
+    if not known:
+        with page.step("open the entry point again") as detail:
+            known = _is_known(eyes, trip, first, entry_point)
             detail.append("still logged in" if known else "not known there")
-        if known:
-            return page.facts(login=LoginFinding.IN)
-    if landed.welcomes or landed.marked:
+    if known:
+        return page.facts(login=LoginFinding.IN)
+    if welcomed:
         return page.facts(login=LoginFinding.SESSION_LOST)
     came_back = f"{trip.provider()} led back to {trip.home}, which does not know us as logged in."
     return page.facts(login=LoginFinding.SSO_FAILED, detail=came_back, said=next(iter(landed.notices), None))
+
+
+def _is_known(eyes: Eyes, trip: RoundTrip, first: Look, url: str) -> bool:
+    mark = eyes.page.heard()
+    return is_known_at(eyes, first, url, ("sso", "opener")) and not trip.left_since(mark)
 
 
 def _to_the_partner_s_window(page: Page) -> None:

@@ -26,7 +26,7 @@ def confirm(eyes: Eyes, before: Look, landed: Look, entry_point: str) -> Facts:
     if not kept and landed.url != before.url:
         # Some sites show their log-in form to everybody, so the page we landed on decides.
         with page.step("open the landing page again") as detail:
-            kept = is_known_at(eyes, before, landed.url) and (welcomed or _strangers_are_sent_away(eyes))
+            kept = is_known_at(eyes, before, landed.url) and (welcomed or strangers_are_sent_away(eyes))
             detail.append(_said(kept))
     if kept:
         return page.facts(login=LoginFinding.IN)
@@ -94,7 +94,8 @@ def _is_for_strangers(seen: Look, before: Look, roles: tuple[str, ...]) -> bool:
     return seen.text_length < _FEW_CHARACTERS and seen.new_saying(before) is not None
 
 
-def _strangers_are_sent_away(eyes: Eyes) -> bool:
+def strangers_are_sent_away(eyes: Eyes) -> bool:
+    """From the page that is open: the proof that it knows us, where nothing on it says so."""
     return bool(eyes.page.driver.execute_async_script(_STRANGERS_ARE_SENT_AWAY))
 
 

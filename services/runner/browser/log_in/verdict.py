@@ -15,6 +15,7 @@ from shared.domain.evidence import Facts, LoginFinding
 from shared.domain.site_words import Saying, refuses_code
 
 _QUIET_LOOKS = 3
+_QUIET_LOOKS_BACK_HOME = 15
 _ENTER_AFTER_SECONDS = 2.0
 _REFUSED_BY_STATUS_AFTER_SECONDS = 1.0
 _SAYS_NO = (400, 401, 403, 422)
@@ -178,7 +179,9 @@ class Verdict:
             return False
         if self._arrived is not None and not self._arrived(look):
             return False
-        return self._quiet_looks >= _QUIET_LOOKS or (look.welcomes and not self._before.welcomes)
+        # Scripts may lead on from where a provider sent us to.
+        enough = _QUIET_LOOKS if self._arrived is None else _QUIET_LOOKS_BACK_HOME
+        return self._quiet_looks >= enough or (look.welcomes and not self._before.welcomes)
 
     def _elapsed(self) -> float:
         return self._page.clock.elapsed() - self._since
