@@ -1,6 +1,8 @@
 """From what a claimed pairing is to check to what a browser is to do."""
 
-from services.runner.browser.attempt import BrowserTask, CheckTask, Credentials
+from typing import Any
+
+from services.runner.browser.attempt import BrowserTask, CheckTask, Credentials, Marker
 from services.runner.claim import Claimed
 from services.runner.definition import CheckDefinition
 from shared.secret_box import SecretBox
@@ -12,7 +14,12 @@ def task_of(claimed: Claimed, box: SecretBox) -> BrowserTask:
     """Raises `SecretUnreadable`."""
     definition = claimed.definition
     assert isinstance(definition, CheckDefinition)
-    login = CheckTask("login", definition.entry_point, _credentials(definition.sealed_credentials, box))
+    login = CheckTask(
+        "login",
+        definition.entry_point,
+        _credentials(definition.sealed_credentials, box),
+        signed_in_marker=_marker(definition.login),
+    )
     return BrowserTask(
         scheduled_job_id=str(claimed.id),
         attempt=claimed.attempt,
@@ -30,7 +37,8 @@ def _check(check: str, definition: CheckDefinition, login: CheckTask, box: Secre
     match check:
         case "sso":
             own = _credentials(definition.sealed_sso_credentials, box)
-            return CheckTask("sso", definition.sso.get("entry_point") or login.url, own or login.credentials)
+            url = definition.sso.get("entry_point") or login.url
+            return CheckTask("sso", url, own or login.credentials, signed_in_marker=_marker(definition.sso))
         case "product_page":
             page = definition.product_page
             return CheckTask("product_page", page["url"], login.credentials, page.get("expect_text"))
@@ -40,6 +48,11 @@ def _check(check: str, definition: CheckDefinition, login: CheckTask, box: Secre
             return CheckTask("express_checkout", begins_at, login.credentials, checkout.get("expect_text"), login)
         case _:
             return login
+
+
+def _marker(part: dict[str, Any]) -> Marker | None:
+    given = part.get("signed_in_marker")
+    return Marker(given.get("text"), given.get("css")) if given else None
 
 
 def _credentials(sealed: bytes | None, box: SecretBox) -> Credentials | None:
