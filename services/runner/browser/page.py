@@ -1,5 +1,6 @@
 """The page as a check sees it: blocking calls, made in the attempt's thread, that end when the soft deadline does."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,10 @@ _ASK_AGAIN = """
     const done = arguments[arguments.length - 1];
     fetch(location.href, {cache: "no-store"}).then((answer) => done(answer.status), () => done(0));
 """
+# How the driver puts it when the page is replaced while it answers.
+_REPLACED = re.compile(
+    r"does not belong to the document|[Nn]o node with given id|[Cc]annot find context|ContextId not found"
+)
 PAGE_STATE = Path(__file__).with_name("page_state.js").read_text("utf-8")
 
 
@@ -115,7 +120,12 @@ class Page:
     def read(self, script: str, *arguments: Any) -> dict[str, Any]:
         """One look by a script that returns at least `pageState()`. Raises PageTrouble as `state` does."""
         self.check_time()
-        read: dict[str, Any] = self.driver.execute_script(PAGE_STATE + script, *arguments)
+        try:
+            read: dict[str, Any] = self.driver.execute_script(PAGE_STATE + script, *arguments)
+        except WebDriverException as error:
+            if _REPLACED.search(error.msg or ""):
+                raise StaleElementReferenceException(error.msg) from error
+            raise
         if read["error_page"] and not (read["status"] >= 400):
             raise PageTrouble(net_error=self._net_error(read["error_code"]))
         return read

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from selenium.common.exceptions import (
+    JavascriptException,
     NoSuchFrameException,
     NoSuchShadowRootException,
     NoSuchWindowException,
@@ -21,6 +22,7 @@ from shared.domain.site_words import Saying, saying_of
 _PARTS = ("words.js", "dom.js", "form.js", "code.js", "ways.js", "look.js")
 _LOOK = "".join(Path(__file__).with_name(name).read_text("utf-8") for name in _PARTS)
 _MOST_FRAMES_DEEP = 3
+_WHILE_REPLACED_SECONDS = 0.05
 _MOST_CLOSED_ROOTS_DEEP = 5
 
 
@@ -157,12 +159,16 @@ class Eyes:
 
     def _look(self, roles: Sequence[str]) -> Look:
         arguments = (list(roles), self.tried, self.marker)
-        try:
-            read = self.page.read(_LOOK, self._closed, *arguments)
-        except StaleElementReferenceException:
-            self._closed.clear()
-            self._asked.clear()
-            read = self.page.read(_LOOK, [], *arguments)
+        for last in (False, False, True):
+            try:
+                read = self.page.read(_LOOK, self._closed, *arguments)
+                break
+            except (StaleElementReferenceException, JavascriptException):
+                if last:
+                    raise
+                self._closed.clear()
+                self._asked.clear()
+                self.page.clock.over.wait(_WHILE_REPLACED_SECONDS)
         read["form"] = _form(read["form"])
         read["code"] = _code(read["code"])
         read["ways"] = {role: _way(found) for role, found in read["ways"].items()}
