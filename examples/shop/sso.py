@@ -48,6 +48,8 @@ def add_sso(
         if kind == "unknown" or code not in request.app[_CODES]:
             return await answer(request, "plain.html", words="Nobody here is known by this name.")
         request.app[_CODES].discard(code)
+        if kind == "window":
+            return let_in(request, await answer(request, "window.html"))
         return let_in(request, web.HTTPSeeOther(f"/{request.match_info['site']}/account"))
 
     async def authorize(request: web.Request) -> web.StreamResponse:

@@ -89,6 +89,8 @@ def refused_by_dialog(page: Page, dialog: UnexpectedAlertPresentException) -> Fa
 
 def _nothing_came(eyes: Eyes, look: Look) -> str:
     page = eyes.page
+    if not look.marker_valid:
+        return "The marker of somebody who is logged in is no CSS selector."
     if eyes.marker is not None and look.form is None:
         return f"The marker of somebody who is logged in did not appear within {page.patience:g} s."
     if look.form is None and look.asks:

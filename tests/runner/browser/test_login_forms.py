@@ -118,6 +118,13 @@ async def test_a_marker_decides(check: Check, site: str, marker: Marker, code: s
     assert report.outcome.code == code, report
 
 
+async def test_a_marker_that_is_no_selector_is_said_to_be_none(check: Check, site: str) -> None:
+    task = CheckTask("login", f"{site}/both", GOOD, signed_in_marker=Marker(css="h1:::"))
+    report = await check("", checks=(task,), patience_seconds=2)
+    assert report.outcome.code == "login_not_confirmed"
+    assert "is no CSS selector" in report.outcome.message
+
+
 async def test_a_marker_that_a_reload_takes_away(check: Check, site: str) -> None:
     task = CheckTask("login", f"{site}/storage?keep=no", GOOD, signed_in_marker=Marker(css="h1.greeting"))
     report = await check("", checks=(task,), patience_seconds=2)

@@ -51,9 +51,9 @@ class _Entering:
     def give_name(self) -> Facts | Seen:
         form = self._first.form
         assert form is not None
-        mark = self._page.heard()
         with self._page.step("give the user name") as detail:
             form = fill_form(self._eyes, form, self._credentials.username, None)
+            mark = self._page.heard()
             detail.append(send(self._page, form))
         self._sent = Sent.NAME
         return self._see(self._first, form.user, mark)

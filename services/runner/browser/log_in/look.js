@@ -36,6 +36,15 @@ const marked = () => {
   const inBody = marker.text && tidy(body).toLowerCase().includes(tidy(marker.text).toLowerCase());
   return Boolean(inBody || (marker.css && all.some((node) => node.matches(marker.css) && visible(node))));
 };
+const wellFormed = () => {
+  try {
+    document.createDocumentFragment().querySelector((marker && marker.css) || "*");
+    return true;
+  } catch {
+    return false;
+  }
+};
+const marker_valid = wellFormed();
 return {
   ...pageState(),
   form: best && { ...best, scope: undefined },
@@ -45,5 +54,6 @@ return {
   hosts: best || code ? [] : hosts,
   frames: all.filter((node) => /^I?FRAME$/.test(node.tagName) && node.getBoundingClientRect().height > 20 && shown(node)).slice(0, 8),
   notices, lines, welcomes, captcha,
-  marked: marker ? marked() : null,
+  marker_valid,
+  marked: marker ? marker_valid && marked() : null,
 };

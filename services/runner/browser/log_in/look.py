@@ -81,6 +81,7 @@ class Look:
     lines: tuple[str, ...]
     welcomes: bool
     captcha: bool
+    marker_valid: bool
     marked: bool | None
 
     def new_saying(self, before: "Look | None") -> tuple[str, Saying] | None:
