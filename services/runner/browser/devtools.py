@@ -190,6 +190,8 @@ class DevTools:
         try:
             for domain in ("Network", "Log", "Runtime"):
                 await self.call(f"{domain}.enable", session=session)
+            # A window that a page opens waits for every debugger, whoever asked it to.
+            await self.call("Runtime.runIfWaitingForDebugger", session=session)
         except DevToolsSilent:
             return
         finally:
