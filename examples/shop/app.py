@@ -4,6 +4,7 @@ Everything here logs in by user name `probe` and password `parakeet-demo`; only 
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,12 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader
 
 from examples.shop.goods import add_goods
+from examples.shop.sso import add_sso
+from shared.domain.totp import read_totp_secret
 
 USERNAME = "probe"
 PASSWORD = "parakeet-demo"
+TOTP_SECRET = "PARAKEETDEMO2345PARAKEETDEMO2345"
 SLOW_SECONDS = 6.0
 SLOW_HOOK_SECONDS = 2.0
 REFUSAL = "Wrong user name or password."
@@ -54,6 +58,8 @@ SITES = {
     "leaky": Site("Leaky", 100, "leaky.html"),
     "decoy": Site("Decoy", 66, "decoy.html"),
     "dialog": Site("Opener", 230, "opener.html"),
+    "cyberdyne": Site("Cyberdyne", 20, failing="code"),
+    "tyrell": Site("Tyrell", 275, "sso.html"),
 }
 
 
@@ -83,9 +89,11 @@ def make_app() -> web.Application:
     app.router.add_post("/{site}/name", _take_name)
     app.router.add_post("/{site}/login", _log_in)
     app.router.add_post("/{site}/api/login", _log_in_by_script)
+    app.router.add_post("/{site}/code", _take_code)
     app.router.add_get("/{site}/account", _account)
     app.router.add_get("/{site}/logout", _log_out)
     add_goods(app, _answer_for, _is_in)
+    add_sso(app, _answer_for, (USERNAME, PASSWORD), _let_in)
     return app
 
 
@@ -94,8 +102,8 @@ async def _answer(template: str, site: Site, status: int = 200, **values: object
     return web.Response(text=text, content_type="text/html", status=status)
 
 
-async def _answer_for(request: web.Request, template: str, **values: Any) -> web.Response:
-    return await _answer(template, _site(request), path=_path(request), **values)
+async def _answer_for(request: web.Request, template: str, status: int = 200, **values: Any) -> web.Response:
+    return await _answer(template, _site(request), status, path=_path(request), **values)
 
 
 async def _index(request: web.Request) -> web.Response:
@@ -123,9 +131,10 @@ async def _take_name(request: web.Request) -> web.Response:
 async def _log_in(request: web.Request) -> web.StreamResponse:
     site, given = _site(request), await request.post()
     await asyncio.sleep(site.seconds)
-    if site.failing:
+    right = (given.get("username"), given.get("password")) == (USERNAME, PASSWORD)
+    if site.failing and (right or site.failing != "code"):
         return await _FAILING[site.failing](request)
-    if (given.get("username"), given.get("password")) != (USERNAME, PASSWORD):
+    if not right:
         template = "login.html" if site.template == "leaky.html" else site.template
         return await _answer(template, site, site.refusal_status, path=_path(request), said=REFUSAL)
     return _let_in(request, web.HTTPSeeOther(f"/{_path(request)}/account"))
@@ -136,6 +145,14 @@ async def _log_in_by_script(request: web.Request) -> web.StreamResponse:
     if (given.get("username"), given.get("password")) != (USERNAME, PASSWORD):
         return web.json_response({"error": "no"}, status=_site(request).refusal_status)
     return _let_in(request, web.json_response({"ok": True}))
+
+
+async def _take_code(request: web.Request) -> web.StreamResponse:
+    given, key = await request.post(), read_totp_secret(TOTP_SECRET)
+    step = key.step_at(time.time())
+    if given.get("code") not in (key.code(step), key.code(step - 1)):
+        return await _answer("code.html", _site(request), path=_path(request), said="That code is wrong.")
+    return _let_in(request, web.HTTPSeeOther(f"/{_path(request)}/account"))
 
 
 async def _account(request: web.Request) -> web.StreamResponse:
@@ -192,6 +209,10 @@ async def _forget(request: web.Request) -> web.Response:
     return await _answer("account.html", _site(request), path=_path(request))
 
 
+async def _ask_code(request: web.Request) -> web.Response:
+    return await _answer("code.html", _site(request), path=_path(request))
+
+
 async def _dialog(request: web.Request) -> web.Response:
     return await _answer("login.html", _site(request), path=_path(request), alert="Our terms have changed.")
 
@@ -203,6 +224,7 @@ _FAILING: dict[str, Callable[[web.Request], Awaitable[web.Response]]] = {
     "error": _down,
     "hang": _hang,
     "dialog": _dialog,
+    "code": _ask_code,
 }
 
 

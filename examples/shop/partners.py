@@ -1,9 +1,10 @@
 """The demo partners as they are sent to Parakeet's API."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from examples.shop.app import PASSWORD, SLOW_SECONDS, USERNAME
+from examples.shop.app import PASSWORD, SLOW_SECONDS, TOTP_SECRET, USERNAME
 
 # Reserved by IANA, so nobody listens there; unlike port 1, browsers do not refuse to try it.
 _CLOSED_PORT = 1023
@@ -27,6 +28,14 @@ def demo_partners(base_url: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
             _job_configuration("initech"),
         ),
         (
+            _partner("cyberdyne", "Cyberdyne (one-time code)", f"{base}/cyberdyne/login", totp_secret=TOTP_SECRET),
+            _job_configuration("cyberdyne"),
+        ),
+        (
+            _partner("tyrell", "Tyrell (SSO)", f"{base}/tyrell/login", sso=f"{base}/tyrell/sso"),
+            _job_configuration("tyrell", checks=["login", "sso"]),
+        ),
+        (
             _partner("slowpoke", "Slowpoke (slow)", f"{base}/slow/login"),
             _job_configuration("slowpoke", slow_after_seconds=SLOW_SECONDS - 1),
         ),
@@ -45,21 +54,31 @@ def demo_partners(base_url: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     ]
 
 
-def _partner(code: str, name: str, entry_point: str, password: str = PASSWORD) -> dict[str, Any]:
+def _partner(
+    code: str,
+    name: str,
+    entry_point: str,
+    password: str = PASSWORD,
+    totp_secret: str | None = None,
+    sso: str | None = None,
+) -> dict[str, Any]:
     return {
         "code": code,
         "name": name,
         "entry_point": entry_point,
-        "credentials": {"username": USERNAME, "password": password, "totp_secret": None},
+        "credentials": {"username": USERNAME, "password": password, "totp_secret": totp_secret},
+        "sso": {"enabled": sso is not None, "entry_point": sso},
         "tags": ["demo"],
     }
 
 
-def _job_configuration(partner: str, slow_after_seconds: float = 15.0) -> dict[str, Any]:
+def _job_configuration(
+    partner: str, slow_after_seconds: float = 15.0, checks: Sequence[str] = ("login",)
+) -> dict[str, Any]:
     return {
         "partner": partner,
         "browsers": ["chromium"],
-        "checks": ["login"],
+        "checks": list(checks),
         "schedule": {"interval_seconds": 60},
         "timeout_seconds": 30,
         "slow_after_seconds": slow_after_seconds,

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import quote, quote_plus, unquote_plus
 
+from shared.domain.totp import secrets_of
+
 MASK = "***"
 
 _SECRET_NAME = (
@@ -39,7 +41,13 @@ class Mask:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        spellings = sorted({form for secret in secrets if secret for form in _spellings(secret)}, key=len, reverse=True)
+        self._spellings: set[str] = set()
+        self.add(*secrets)
+
+    def add(self, *secrets: str) -> None:
+        """Secrets that are known only later, such as one-time codes."""
+        self._spellings |= {form for secret in secrets if secret for form in _spellings(secret)}
+        spellings = sorted(self._spellings, key=len, reverse=True)
         self.longest = len(spellings[0]) if spellings else 0
         self._secrets = re.compile("|".join(re.escape(form) for form in spellings)) if spellings else None
 
@@ -47,7 +55,8 @@ class Mask:
     def of(cls, *log_ins: LogIn) -> "Mask":
         """A user name that is an ordinary word is no secret: masking "user" would garble what the site says."""
         names = (each.username for each in log_ins if re.search(r"[^A-Za-z]", each.username))
-        return cls((*names, *(each.password for each in log_ins), *(each.totp_secret or "" for each in log_ins)))
+        codes = (form for each in log_ins if each.totp_secret for form in secrets_of(each.totp_secret))
+        return cls((*names, *(each.password for each in log_ins), *codes))
 
     def text(self, text: str) -> str:
         masked = self._secrets.sub(MASK, text) if self._secrets else text

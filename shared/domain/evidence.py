@@ -6,6 +6,8 @@ The runner fills these in; `shared.domain.outcome.classify` judges them.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.domain.site_words import Saying
+
 
 class Fault(StrEnum):
     """Something happened to our own machinery: the Grid, the driver, the browser, this process."""
@@ -19,6 +21,7 @@ class Fault(StrEnum):
     BROWSER_GONE = "browser_gone"
     NODE_GONE = "node_gone"
     SESSION_UNKNOWN = "session_unknown"
+    CODES_SPENT = "codes_spent"
     UNEXPECTED_ERROR = "unexpected_error"
 
 
@@ -41,6 +44,9 @@ class LoginFinding(StrEnum):
     UNCONFIRMED = "unconfirmed"
     SESSION_LOST = "session_lost"
     NO_CREDENTIALS = "no_credentials"
+    SSO_FAILED = "sso_failed"
+    SSO_LOOP = "sso_loop"
+    MAINTENANCE = "maintenance"
 
 
 class PageFinding(StrEnum):
@@ -55,9 +61,10 @@ class PageFinding(StrEnum):
 class Facts:
     """What one check found out. Durations in seconds; every text is already free of secrets.
 
-    `site` is the host (with its port, if unusual) that the facts below speak of. `net_error` is Chromium's name for it
-    (`ERR_CONNECTION_REFUSED`). `http_status` is that of the last page. `said` quotes the site's own words. `detail` is
-    the driver's, Grid's or our own wording of a fault, what kept a log-in from being confirmed, or what a page lacks.
+    `site` is the host (with its port, if unusual) that the facts below speak of; `provider` is the identity provider's,
+    when the check had come to one. `net_error` is Chromium's name for it (`ERR_CONNECTION_REFUSED`). `http_status` is
+    that of the last page. `said` quotes the site's own words, and `saying` is what they mean. `detail` is the driver's,
+    Grid's or our own wording of a fault, what kept a log-in from being confirmed, or what a page lacks.
     `control_page_failed` is None when the control page was not asked.
     """
 
@@ -74,4 +81,6 @@ class Facts:
     login: LoginFinding | None = None
     page: PageFinding | None = None
     said: str | None = None
+    saying: Saying | None = None
+    provider: str | None = None
     control_page_failed: bool | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.domain.evidence import Facts, Fault, LoginFinding, PageFinding, TimedOut
+from shared.domain.login_verdict import login_verdict, unconfirmed_verdict
 
 
 class OutcomeClass(StrEnum):
@@ -124,6 +125,7 @@ _FAULTS: dict[Fault, tuple[str, str]] = {
     Fault.BROWSER_GONE: ("browser_crashed", "The browser died during the check"),
     Fault.NODE_GONE: ("node_lost", "The node that ran the browser went away during the check"),
     Fault.SESSION_UNKNOWN: ("session_expired", "The Grid ended the browser session during the check"),
+    Fault.CODES_SPENT: ("internal_error", "No unused one-time code was left"),
     Fault.UNEXPECTED_ERROR: ("internal_error", "An error of Parakeet's own"),
 }
 
@@ -174,9 +176,16 @@ def classify(facts: Facts) -> Outcome:
     outcome = next((outcome for judge in judges if (outcome := judge(facts)) is not None), None)
     if outcome is None:
         return _judge_unconfirmed(facts)
-    if facts.control_page_failed and outcome.code in CODES_THE_NETWORK_MAY_CAUSE:
+    if facts.control_page_failed and may_be_the_network(facts, outcome):
         return Outcome("network_unreachable", f"Our own control page fails as well. First seen: {outcome.message}")
     return outcome
+
+
+def may_be_the_network(facts: Facts, outcome: Outcome) -> bool:
+    """Whether a network of ours that does not work would end like this. Then the control page must be asked."""
+    if outcome.code == "sso_failed":
+        return facts.net_error is not None or facts.timed_out is not None
+    return outcome.code in CODES_THE_NETWORK_MAY_CAUSE
 
 
 def _judge_dialog(facts: Facts) -> Outcome | None:
@@ -187,7 +196,7 @@ def _judge_dialog(facts: Facts) -> Outcome | None:
 
 
 def _judge_network(facts: Facts) -> Outcome | None:
-    if facts.login is LoginFinding.REFUSED:
+    if facts.login in (LoginFinding.REFUSED, LoginFinding.SSO_FAILED, LoginFinding.SSO_LOOP):
         return None
     if facts.net_error is not None:
         code, words = next((code, words) for prefix, code, words in _NET_ERRORS if facts.net_error.startswith(prefix))
@@ -200,24 +209,10 @@ def _judge_network(facts: Facts) -> Outcome | None:
 
 
 def _judge_login(facts: Facts) -> Outcome | None:
-    said = f"The site says: “{facts.said}”" if facts.said else ""
-    match facts.login:
-        case LoginFinding.IN:
-            return _passed(facts, f"Logged in at {facts.site} in {facts.duration_seconds:.1f} s.")
-        case LoginFinding.REFUSED:
-            answered = f"{facts.site} answered {facts.http_status} to the log-in."
-            return Outcome("credentials_rejected", said or answered)
-        case LoginFinding.SECOND_FACTOR_REFUSED:
-            return Outcome("mfa_rejected", said or f"{facts.site} refused the second factor.")
-        case LoginFinding.CAPTCHA:
-            return Outcome("captcha_or_bot_wall", said or f"{facts.site} asks for proof of being human.")
-        case LoginFinding.SESSION_LOST:
-            return Outcome("session_not_kept", f"{facts.site} let us in, but asked to log in again right after.")
-        case LoginFinding.NO_CREDENTIALS:
-            return Outcome(
-                "login_not_confirmed", "No credentials are stored for this partner, so nothing was submitted."
-            )
-    return None
+    verdict = login_verdict(facts)
+    if verdict is None:
+        return None
+    return _passed(facts, verdict[1]) if facts.login is LoginFinding.IN else Outcome(*verdict)
 
 
 def _judge_page(facts: Facts) -> Outcome | None:
@@ -246,10 +241,4 @@ def _judge_status(facts: Facts) -> Outcome | None:
 
 
 def _judge_unconfirmed(facts: Facts) -> Outcome:
-    if facts.login is LoginFinding.FORM_NOT_FOUND:
-        return Outcome("login_form_not_found", f"No log-in form appeared at {facts.site}. {facts.detail}".rstrip())
-    if facts.login is LoginFinding.UNCONFIRMED:
-        words = "Submitted, but neither in nor told why."
-        said = f"The site says: “{facts.said}”" if facts.said else ""
-        return Outcome("login_not_confirmed", " ".join(part for part in (words, facts.detail, said) if part))
-    return Outcome("internal_error", "The check ended without a finding.")
+    return Outcome(*(unconfirmed_verdict(facts) or ("internal_error", "The check ended without a finding.")))

@@ -14,8 +14,14 @@ WHOLE: dict[str, Any] = {
     "inactive_reason": "not signed yet",
     "entry_point": "https://whole.example/login?next=%2F",
     "credentials": {"username": "u", "password": "p w", "totp_secret": "JBSW Y3DP EHPK 3PXP"},
-    "login": {"flow": None},
-    "sso": {"enabled": True, "entry_point": "https://whole.example/sso", "credentials": None, "flow": None},
+    "login": {"signed_in_marker": {"text": "My orders", "css": None}, "flow": None},
+    "sso": {
+        "enabled": True,
+        "entry_point": "https://whole.example/sso",
+        "credentials": None,
+        "signed_in_marker": {"text": None, "css": "header .avatar"},
+        "flow": None,
+    },
     "product_page": {"url": "https://whole.example/p/1", "expect_text": "Add to basket", "flow": None},
     "express_checkout": {"enabled": False, "entry_point": None, "expect_text": None, "flow": None},
     "wait_override_seconds": 2.5,
@@ -53,6 +59,14 @@ async def test_a_code_is_taken_once(api: httpx.AsyncClient, acme: dict[str, Any]
         ({"colour": "red"}, "colour"),
         ({"credentials": {"username": "u", "password": "p", "pin": "1"}}, "credentials.pin"),
         ({"credentials": {"username": "u", "password": "p", "totp_secret": "not base32!"}}, "credentials.totp_secret"),
+        (
+            {"credentials": {"username": "u", "password": "p", "totp_secret": "otpauth://hotp/x?secret=JBSWY3DP"}},
+            "credentials.totp_secret",
+        ),
+        ({"login": {"signed_in_marker": {}}}, "login.signed_in_marker"),
+        ({"login": {"signed_in_marker": {"text": "a", "css": "b"}}}, "login.signed_in_marker"),
+        ({"login": {"signed_in_marker": {"text": " "}}}, "login.signed_in_marker.text"),
+        ({"sso": {"signed_in_marker": {"css": "//div"}}}, "sso.signed_in_marker.css"),
         ({"code": "Acme"}, "code"),
         ({"code": "-acme"}, "code"),
         ({"code": "a" * 64}, "code"),
@@ -92,6 +106,16 @@ async def test_what_can_not_be_is_refused_by_the_name_of_the_field(
     assert fields(await api.post("/partners", json={**ACME, "code": "other", **change})) == [field]
     assert fields(await api.patch("/partners/acme", json=change)) == [field]
     assert (await api.get("/partners/acme")).json() == acme
+
+
+async def test_a_one_time_secret_may_be_an_otpauth_address(api: httpx.AsyncClient, acme: dict[str, Any]) -> None:
+    address = "otpauth://totp/Acme:probe?secret=JBSWY3DPEHPK3PXP&algorithm=SHA256&digits=8&period=60"
+    sent = {"username": "u", "password": "p", "totp_secret": address}
+    read = (await api.patch("/partners/acme", json={"credentials": sent})).json()
+    assert read["credentials"]["totp_secret_set"] is True
+    wrong = await api.patch("/partners/acme", json={"credentials": {"totp_secret": address.replace("SHA256", "MD5")}})
+    assert fields(wrong) == ["credentials.totp_secret"]
+    assert "JBSWY3DPEHPK3PXP" not in wrong.text
 
 
 async def test_credentials_need_a_password(api: httpx.AsyncClient) -> None:

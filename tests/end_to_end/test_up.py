@@ -23,6 +23,8 @@ EXPECTED = {
     "acme": "success",
     "globex": "success",
     "initech": "credentials_rejected",
+    "cyberdyne": "success",
+    "tyrell": "success",
     "slowpoke": "slow",
     "hooli": "http_5xx",
     "umbrella": "login_form_not_found",

@@ -22,7 +22,6 @@ from services.api.schedules.schemas import (
 )
 
 CheckName = Literal["login", "sso", "product_page", "express_checkout"]
-RUNNABLE_CHECKS = ("login", "product_page", "express_checkout")
 
 EXAMPLE: dict[str, Any] = {
     "partner": "acme",
@@ -101,14 +100,6 @@ class ConfigurationSent(Sent):
     @classmethod
     def _each_once(cls, names: list[str]) -> list[str]:
         return each_once(names)
-
-    @field_validator("checks")
-    @classmethod
-    def _available(cls, checks: list[str]) -> list[str]:
-        missing = [check for check in checks if check not in RUNNABLE_CHECKS]
-        if missing:
-            raise ValueError(f"not available yet: {', '.join(missing)}")
-        return checks
 
     @field_validator("slow_after_seconds")
     @classmethod

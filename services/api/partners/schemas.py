@@ -1,13 +1,13 @@
-import base64
-import binascii
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, SecretStr, StringConstraints, field_validator
+from pydantic import ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from services.api.fields import HttpUrl, Moment, Sent, Slug, Tags, View
 from shared.domain.flow import Flow
+from shared.domain.totp import read_totp_secret
 
 FLOW_DESCRIPTION = "Steps of one's own, in place of the automatic way; null: the automatic way."
+MarkerText = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"\S")]
 ExpectedText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 EXAMPLE: dict[str, Any] = {
@@ -36,18 +36,18 @@ class CredentialsSent(Sent):
     username: SecretStr = Field(min_length=1, max_length=500)
     password: SecretStr = Field(min_length=1, max_length=500)
     totp_secret: SecretStr | None = Field(
-        default=None, min_length=8, max_length=500, description="Base32, as the site shows it for an authenticator app."
+        default=None,
+        min_length=8,
+        max_length=1000,
+        description="Base32, as the site shows it for an authenticator app; or an `otpauth://totp/...` address, which "
+        "may name an algorithm (SHA1, SHA256, SHA512), 6 to 8 digits and a period.",
     )
 
     @field_validator("totp_secret")
     @classmethod
-    def _is_base32(cls, secret: SecretStr | None) -> SecretStr | None:
+    def _makes_codes(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None:
-            letters = secret.get_secret_value().replace(" ", "").replace("-", "").rstrip("=").upper()
-            try:
-                base64.b32decode(letters + "=" * (-len(letters) % 8))
-            except (binascii.Error, ValueError):
-                raise ValueError("must be base32 (letters A to Z, digits 2 to 7)") from None
+            read_totp_secret(secret.get_secret_value())
         return secret
 
     def plain(self) -> dict[str, Any]:
@@ -60,15 +60,42 @@ class CredentialsSent(Sent):
         }
 
 
-class Login(WithFlow):
+class SignedInMarker(Sent):
+    """What only somebody who is logged in sees. Exactly one of both."""
+
+    text: MarkerText | None = Field(default=None, description="A text of the page, in upper or lower case.")
+    css: MarkerText | None = Field(default=None, description="A CSS selector of a visible element.")
+
+    @field_validator("css")
+    @classmethod
+    def _may_be_a_selector(cls, css: str | None) -> str | None:
+        # Whether it is one, only a browser can tell; these slips are the common ones.
+        if css is not None and (css.startswith("/") or any(css.count(a) != css.count(b) for a, b in ("()", "[]"))):
+            raise ValueError("must be a CSS selector")
+        return css
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.text is None) == (self.css is None):
+            raise ValueError("needs either text or css")
+        return self
+
+
+class WithMarker(WithFlow):
+    signed_in_marker: SignedInMarker | None = Field(
+        default=None, description="Null: whether the log-in succeeded is judged by what the site shows and keeps."
+    )
+
+
+class Login(WithMarker):
     """How to log in at the entry point."""
 
 
-class Sso(WithFlow):
-    """Logging in through the partner's identity provider. The check itself is not available yet."""
+class Sso(WithMarker):
+    """Logging in through the partner's identity provider, which is followed to its host and back."""
 
     enabled: bool = False
-    entry_point: HttpUrl | None = None
+    entry_point: HttpUrl | None = Field(default=None, description="Where it starts. Null: at the partner's.")
     credentials: CredentialsSent | None = Field(default=None, description="Null: the partner's own credentials.")
 
 
@@ -117,12 +144,19 @@ class CredentialsView(View):
     totp_secret_set: bool | None = Field(description="Null when no configured secret key opens what is stored.")
 
 
+class SignedInMarkerView(View):
+    text: str | None = None
+    css: str | None = None
+
+
 class LoginView(View):
+    signed_in_marker: SignedInMarkerView | None = None
     flow: Flow | None = None
 
 
 class SsoView(View):
     enabled: bool = False
+    signed_in_marker: SignedInMarkerView | None = None
     entry_point: str | None = None
     credentials: CredentialsView
     flow: Flow | None = None

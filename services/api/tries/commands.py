@@ -6,7 +6,6 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.errors import FieldProblem, InvalidRequest
-from services.api.job_configurations.schemas import RUNNABLE_CHECKS
 from services.api.partners.flows import opened, require_no_credentials
 from services.api.partners.queries import find_partner
 from services.api.schedules.commands import RUN_NOW_PRIORITY
@@ -70,9 +69,7 @@ async def _require_possible(session: AsyncSession, partner: Partner, sent: TrySe
     if not enabled:
         message = "no browser has this name" if enabled is None else "this browser is switched off"
         problems.append(FieldProblem(field="browser", message=message))
-    if sent.check not in RUNNABLE_CHECKS:
-        problems.append(FieldProblem(field="check", message="not available yet"))
-    elif sent.check == "product_page" and not partner.product_page:
+    if sent.check == "product_page" and not partner.product_page:
         message = f"the partner has no product_page: PATCH /partners/{partner.code}"
         problems.append(FieldProblem(field="check", message=message))
     if problems:

@@ -1,10 +1,11 @@
 """What goes into one attempt in a browser, and what comes out of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from services.runner.browser.codes import spend_in_this_process
 from shared.domain.flow import Flow
 from shared.domain.outcome import Outcome
 
@@ -19,11 +20,20 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class Marker:
+    """What only somebody who is logged in sees: a text, in any case, or an element that fits a CSS selector."""
+
+    text: str | None = None
+    css: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CheckTask:
     """One check of an attempt: where it begins, with which log-in, and what its page must show.
 
-    `log_in_first` is the partner's `login` check: for a check that only makes sense for somebody who is logged in, and
-    for the `log_in` step of a flow. `flow` takes the place of the automatic way.
+    `signed_in_marker` takes the place of our own judgement whether a log-in succeeded. `log_in_first` is the partner's
+    `login` check: for a check that only makes sense for somebody who is logged in, and for the `log_in` step of a flow.
+    `flow` takes the place of the automatic way.
     """
 
     check: str
@@ -32,13 +42,16 @@ class CheckTask:
     expect_text: str | None = None
     log_in_first: "CheckTask | None" = None
     flow: Flow | None = None
+    signed_in_marker: Marker | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BrowserTask:
     """One attempt's work: the checks of one job configuration, in one browser. Durations in seconds.
 
-    `patience_seconds` is how long the site's pages are given to show what is waited for.
+    `patience_seconds` is how long the site's pages are given to show what is waited for. `spend_code(account, step)`
+    takes the one-time code of an account (`TotpKey.account`) for a time step: False when it was taken before. It is
+    called in the attempt's thread and may block.
     """
 
     scheduled_job_id: str
@@ -50,6 +63,7 @@ class BrowserTask:
     timeout_seconds: float
     slow_after_seconds: float | None
     patience_seconds: float = 10.0
+    spend_code: Callable[[bytes, int], bool] = spend_in_this_process
 
 
 @dataclass(frozen=True, slots=True)

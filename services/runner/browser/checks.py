@@ -6,6 +6,7 @@ from services.runner.browser.attempt import CheckTask
 from services.runner.browser.login import log_in
 from services.runner.browser.page import Page
 from services.runner.browser.shop import reach_checkout, see_product
+from services.runner.browser.sso import log_in_by_sso
 from services.runner.browser.steps.flow import run_flow
 from shared.domain.evidence import Facts, LoginFinding
 
@@ -25,6 +26,8 @@ def perform_check(page: Page, task: CheckTask, visit: Visit) -> Facts:
         door = task.log_in_first or replace(task, flow=None)
         return run_flow(page, task, task.flow, lambda: _log_in_once(page, door, visit))
     match task.check:
+        case "sso":
+            return log_in_by_sso(page, task)
         case "product_page":
             return see_product(page, task)
         case "express_checkout":
@@ -37,9 +40,10 @@ def perform_check(page: Page, task: CheckTask, visit: Visit) -> Facts:
 
 
 def _log_in_once(page: Page, task: CheckTask, visit: Visit) -> Facts:
+    automatic = log_in_by_sso if task.check == "sso" else log_in
     if visit.login is None:
         if task.flow is None:
-            visit.login = log_in(page, task)
+            visit.login = automatic(page, task)
         else:
-            visit.login = run_flow(page, task, task.flow, lambda: log_in(page, task))
+            visit.login = run_flow(page, task, task.flow, lambda: automatic(page, task))
     return visit.login

@@ -9,13 +9,13 @@ from services.runner.browser.page import Page
 from services.runner.browser.session import Browser
 from services.runner.browser.settings import BrowserSettings
 from shared.domain.evidence import Facts
-from shared.domain.outcome import CODES_THE_NETWORK_MAY_CAUSE, classify
+from shared.domain.outcome import classify, may_be_the_network
 
 
 async def control_page_failed(facts: Facts, page: Page, browser: Browser, settings: BrowserSettings) -> bool | None:
     """None when there was no reason, or no way, to ask."""
     url = settings.control_url
-    if url is None or facts.fault is not None or classify(facts).code not in CODES_THE_NETWORK_MAY_CAUSE:
+    if url is None or facts.fault is not None or not may_be_the_network(facts, classify(facts)):
         return None
     if browser.devtools is not None:
         # A new tab, since the one of the check may hang.

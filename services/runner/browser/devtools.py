@@ -8,26 +8,26 @@ import asyncio
 import itertools
 import json
 from collections import deque
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from services.runner.browser.authentication import Authentication, DevToolsSilent
 from services.runner.browser.connection import split_userinfo
 
 _KEPT = 400
 
 
-class DevToolsSilent(Exception):
-    """The browser did not answer a DevTools command, or its socket is closed."""
-
-
 @dataclass(slots=True)
 class Exchange:
-    """One request of a page. `status` and `error` (`ERR_...`) are None while unknown; `sent`: it had a connection."""
+    """One request of a page. `status` and `error` (`ERR_...`) are None while unknown; `sent`: it had a connection.
+
+    `asks_for_password`: the answer asked for HTTP authentication.
+    """
 
     url: str
     method: str
@@ -37,6 +37,7 @@ class Exchange:
     error: str | None = None
     sent: bool = False
     ended: bool = False
+    asks_for_password: bool = False
 
 
 class DevTools:
@@ -44,6 +45,7 @@ class DevTools:
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.exchanges: deque[Exchange] = deque(maxlen=_KEPT)
+        self.heard = 0
         self.console_errors: deque[str] = deque(maxlen=50)
         self._by_request: dict[str, Exchange] = {}
         self._socket = socket
@@ -52,6 +54,9 @@ class DevTools:
         self._pages: dict[str, str] = {}
         # The loop itself keeps tasks only weakly.
         self._listening: list[asyncio.Future[None]] = []
+        self._sending: deque[asyncio.Future[None]] = deque(maxlen=_KEPT)
+        self._authentication: Authentication | None = None
+        self._loop = asyncio.get_running_loop()
         self._attached = asyncio.Event()
         self._reader = asyncio.create_task(self._read())
 
@@ -115,6 +120,24 @@ class DevTools:
         except (DevToolsSilent, TimeoutError, KeyError):
             return False
 
+    @contextmanager
+    def answering(self, origin: str, username: str, password: str) -> Iterator[None]:
+        """For the attempt's thread. Raises DevToolsSilent."""
+        self._authentication = Authentication(self.call, origin, username, password)
+        self._from_thread(self._everywhere("Fetch.enable", handleAuthRequests=True, patterns=[{"urlPattern": "*"}]))
+        try:
+            yield
+        finally:
+            self._from_thread(self._everywhere("Fetch.disable"))
+            self._authentication = None
+
+    async def _everywhere(self, method: str, **params: Any) -> None:
+        for session in list(self._pages):
+            await self.call(method, session=session, **params)
+
+    def _from_thread(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=5)
+
     async def close_browser(self, seconds: float) -> None:
         with suppress(DevToolsSilent):
             await self.call("Browser.close", seconds=seconds)
@@ -157,6 +180,8 @@ class DevTools:
             details = params["exceptionDetails"]
             described = details.get("exception", {}).get("description") or details.get("text", "")
             self.console_errors.append(str(described)[:500])
+        elif method.startswith("Fetch.") and self._authentication is not None:
+            self._sending.append(asyncio.ensure_future(self._authentication.take(method, params, session)))
         elif method.startswith("Network."):
             self._note_exchange(method, params, self._pages.get(session))
 
@@ -167,6 +192,8 @@ class DevTools:
             await self.call("Runtime.runIfWaitingForDebugger", session=session)
             for domain in ("Network", "Log", "Runtime"):
                 await self.call(f"{domain}.enable", session=session)
+            # A window that a page opens waits for every debugger, whoever asked it to.
+            await self.call("Runtime.runIfWaitingForDebugger", session=session)
         except DevToolsSilent:
             return
         finally:
@@ -185,6 +212,7 @@ class DevTools:
             exchange = Exchange(request["url"], request["method"], main, kind in ("XHR", "Fetch"))
             self._by_request[number] = exchange
             self.exchanges.append(exchange)
+            self.heard += 1
             while len(self._by_request) > _KEPT:
                 del self._by_request[next(iter(self._by_request))]
             return
@@ -195,6 +223,8 @@ class DevTools:
             exchange_or_none.sent = True
         elif method == "Network.responseReceived":
             exchange_or_none.status = params["response"]["status"]
+            headers = {name.lower() for name in params["response"].get("headers", {})}
+            exchange_or_none.asks_for_password = "www-authenticate" in headers
             exchange_or_none.sent = True
         elif method == "Network.loadingFailed":
             exchange_or_none.error = str(params.get("errorText", "")).removeprefix("net::")

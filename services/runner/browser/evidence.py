@@ -1,5 +1,6 @@
 """What is kept of the last page: a screenshot, its source, where it was; with no secret in it."""
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ def take_evidence(
     connection.deadline = time.monotonic() + seconds
     driver, mask = page.driver, page.mask
     pieces: list[Evidence] = []
-    secrets = [secret for each in credentials for secret in (each.password, each.totp_secret) if secret]
+    secrets = [secret for each in credentials for secret in (each.password, each.totp_secret) if secret] + page.codes
 
     def screenshot() -> None:
         pieces.append(Evidence("screenshot.png", "image/png", picture(driver, secrets)))
@@ -50,6 +51,9 @@ def take_evidence(
     title = _attempt(lambda: mask.text(driver.title))
     _attempt(screenshot)
     _attempt(source)
+    if page.redirects:
+        chain = mask.text(json.dumps(page.redirects, indent=1))
+        pieces.append(Evidence("redirects.json", "application/json", chain.encode("utf-8")))
     return LastPage(tuple(pieces), final_url, title)
 
 

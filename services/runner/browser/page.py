@@ -1,9 +1,10 @@
 """The page as a check sees it: blocking calls, made in the attempt's thread, that end when the soft deadline does."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,12 +21,17 @@ from shared.domain.evidence import Facts, TimedOut
 
 T = TypeVar("T")
 
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.05
+_NET_ERROR_LOOKS = 10
 _ASK_AGAIN = """
     const done = arguments[arguments.length - 1];
     fetch(location.href, {cache: "no-store"}).then((answer) => done(answer.status), () => done(0));
 """
-_STATE = Path(__file__).with_name("page_state.js").read_text("utf-8")
+# How the driver puts it when the page is replaced while it answers.
+_REPLACED = re.compile(
+    r"does not belong to the document|[Nn]o node with given id|[Cc]annot find context|ContextId not found"
+)
+PAGE_STATE = Path(__file__).with_name("page_state.js").read_text("utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +43,6 @@ class PageState:
     complete: bool
     error_page: bool
     error_code: str
-    refusals: tuple[str, ...]
-    notices: tuple[str, ...]
-    welcomes: bool
-    captcha: bool
-    asks_code: bool
     text_length: int
 
 
@@ -75,6 +76,10 @@ class Page:
         self.loading = False
         self._devtools = devtools
         self.patience = task.patience_seconds
+        self.spend_code = task.spend_code
+        self.codes: list[str] = []
+        self.redirects: list[dict[str, Any]] = []
+        self.provider: str | None = None
         self._slow_after = task.slow_after_seconds
 
     @contextmanager
@@ -117,14 +122,21 @@ class Page:
         self.loading = False
 
     def state(self) -> PageState:
-        """One look at the page. Raises PageTrouble when it is the browser's own error page."""
+        """What the page is. Raises PageTrouble when it is the browser's own error page."""
+        return PageState(**self.read("return pageState();"))
+
+    def read(self, script: str, *arguments: Any) -> dict[str, Any]:
+        """One look by a script that returns at least `pageState()`. Raises PageTrouble as `state` does."""
         self.check_time()
-        read = self.driver.execute_script(_STATE)
-        read |= {name: tuple(read[name]) for name in ("refusals", "notices")}
-        state = PageState(**read)
-        if state.error_page and not (state.status >= 400):
-            raise PageTrouble(net_error=self._net_error(state))
-        return state
+        try:
+            read: dict[str, Any] = self.driver.execute_script(PAGE_STATE + script, *arguments)
+        except WebDriverException as error:
+            if _REPLACED.search(error.msg or ""):
+                raise StaleElementReferenceException(error.msg) from error
+            raise
+        if read["error_page"] and not (read["status"] >= 400):
+            raise PageTrouble(net_error=self._net_error(read["error_code"]))
+        return read
 
     def poll(self, look: Callable[[], T | None], seconds: float) -> T | None:
         """The first thing `look` finds within the seconds; elements that go stale meanwhile are looked up again."""
@@ -152,8 +164,26 @@ class Page:
             return TimedOut.CONNECTION
         return TimedOut.PAGE if pending or self.loading else TimedOut.CHECK
 
+    def hide(self, code: str) -> None:
+        """A secret that is known only now: it is masked from here on."""
+        self.codes.append(code)
+        self.mask.add(code)
+
+    def answer_authentication(self, origin: str, username: str, password: str) -> AbstractContextManager[None]:
+        """Inside, the browser's question for a name and a password (HTTP authentication) is answered, once."""
+        assert self._devtools is not None
+        return self._devtools.answering(origin, username, password)
+
     def exchanges(self) -> list[Exchange]:
         return list(self._devtools.exchanges) if self._devtools is not None else []
+
+    def heard(self) -> int:
+        """How many exchanges there were so far: a mark for `exchanges_since`."""
+        return self._devtools.heard if self._devtools is not None else 0
+
+    def exchanges_since(self, mark: int) -> list[Exchange]:
+        new = self.heard() - mark
+        return self.exchanges()[-new:] if new > 0 else []
 
     def hears_network(self) -> bool:
         return self._devtools is not None
@@ -172,7 +202,7 @@ class Page:
             duration_seconds=self.clock.elapsed(),
             timeout_seconds=self.clock.limit,
             slow_after_seconds=self._slow_after,
-            **found,
+            **({"provider": self.provider} | found),
         )
 
     def _status_by_asking_again(self) -> int:
@@ -191,13 +221,13 @@ class Page:
                 return parts.netloc.rpartition("@")[2]
         return "the site"
 
-    def _net_error(self, state: PageState) -> str:
+    def _net_error(self, shown: str) -> str:
         """The network error of the main document; it may reach us a moment after the error page."""
-        for _ in range(5):
+        for _ in range(_NET_ERROR_LOOKS):
             for exchange in reversed(self.exchanges()):
                 if exchange.main_document and exchange.error and exchange.error != "ERR_ABORTED":
                     return exchange.error
-            if state.error_code or not self.hears_network():
+            if shown or not self.hears_network():
                 break
             self.clock.over.wait(_POLL_SECONDS)
-        return state.error_code or "ERR_FAILED"
+        return shown or "ERR_FAILED"

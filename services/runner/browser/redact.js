@@ -7,6 +7,7 @@ function* deep(root) {
 const without = (text) => secrets.reduce((rest, secret) => rest.split(secret).join("***"), text);
 for (const root of deep(document)) {
   for (const field of root.querySelectorAll("input, textarea")) {
+    if (field.maxLength === 1 || field.autocomplete === "one-time-code") field.value = "";
     if (field.type !== "password" && field.value && without(field.value) !== field.value) field.value = "";
   }
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);

@@ -7,7 +7,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from services.runner.browser.attempt import CheckTask
 from services.runner.browser.clicking import accept_consent, click
-from services.runner.browser.login_form import form_in_document
+from services.runner.browser.log_in.look import form_in_document
 from services.runner.browser.page import Page
 from shared.domain.evidence import Facts, LoginFinding, PageFinding
 

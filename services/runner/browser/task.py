@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.runner.browser.attempt import BrowserTask, CheckTask, Credentials
+from services.runner.browser.attempt import BrowserTask, CheckTask, Credentials, Marker
 from services.runner.claim import Claimed
 from services.runner.definition import CheckDefinition
 from shared.domain.flow import Flow
@@ -15,8 +15,13 @@ def task_of(claimed: Claimed, box: SecretBox) -> BrowserTask:
     """Raises `SecretUnreadable`."""
     definition = claimed.definition
     assert isinstance(definition, CheckDefinition)
-    credentials = _credentials(definition.sealed_credentials, box)
-    login = CheckTask("login", definition.entry_point, credentials, flow=_flow(definition.login))
+    login = CheckTask(
+        "login",
+        definition.entry_point,
+        _credentials(definition.sealed_credentials, box),
+        signed_in_marker=_marker(definition.login),
+        flow=_flow(definition.login),
+    )
     return BrowserTask(
         scheduled_job_id=str(claimed.id),
         attempt=claimed.attempt,
@@ -34,8 +39,14 @@ def _check(check: str, definition: CheckDefinition, login: CheckTask, box: Secre
     match check:
         case "sso":
             own = _credentials(definition.sealed_sso_credentials, box)
-            begins_at = definition.sso.get("entry_point") or login.url
-            return CheckTask("sso", begins_at, own or login.credentials, flow=_flow(definition.sso))
+            url = definition.sso.get("entry_point") or login.url
+            return CheckTask(
+                "sso",
+                url,
+                own or login.credentials,
+                flow=_flow(definition.sso),
+                signed_in_marker=_marker(definition.sso),
+            )
         case "product_page":
             page = definition.product_page
             return CheckTask(
@@ -53,6 +64,11 @@ def _check(check: str, definition: CheckDefinition, login: CheckTask, box: Secre
 
 def _flow(part: dict[str, Any]) -> Flow | None:
     return Flow.model_validate(part["flow"]) if part.get("flow") else None
+
+
+def _marker(part: dict[str, Any]) -> Marker | None:
+    given = part.get("signed_in_marker")
+    return Marker(given.get("text"), given.get("css")) if given else None
 
 
 def _credentials(sealed: bytes | None, box: SecretBox) -> Credentials | None:

@@ -5,7 +5,7 @@ import os
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -16,6 +16,7 @@ import aiohttp
 import psutil
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -26,6 +27,7 @@ from services.embedded.process import LOOPBACK, free_port
 from services.runner.browser.attempt import AttemptReport, BrowserTask, CheckTask, Credentials, Session
 from services.runner.browser.run import run_browser_task
 from services.runner.browser.settings import BrowserSettings
+from tests.runner.browser.sites import make_app
 from tests.servers.process import server_process
 
 _RUN = "PARAKEET_TEST_RUN"
@@ -70,6 +72,26 @@ async def shop(servers: Path) -> AsyncIterator[str]:
     await server.start(ready)
     yield f"http://{LOOPBACK}:{port}"
     await server.kill()
+
+
+@asynccontextmanager
+async def served(app: web.Application) -> AsyncIterator[str]:
+    """The base URL of an application that runs here."""
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, LOOPBACK, 0)
+        await site.start()
+        yield f"http://{LOOPBACK}:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[str]:
+    """The base URL of the sites in `sites.py`."""
+    async with served(make_app()) as url:
+        yield url
 
 
 @pytest.fixture

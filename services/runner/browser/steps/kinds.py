@@ -12,7 +12,7 @@ from services.runner.browser.clicking import click
 from services.runner.browser.failures import PageTrouble
 from services.runner.browser.steps.expecting import expect, wait_for
 from services.runner.browser.steps.locating import find
-from services.runner.browser.steps.one_time_code import fresh_code
+from services.runner.browser.steps.one_time_code import code_for
 from services.runner.browser.steps.picturing import take_picture
 from services.runner.browser.steps.typing_in import type_in
 from services.runner.browser.steps.walk import LogInFailed, StepFailed, Walk
@@ -75,7 +75,7 @@ def _fill(walk: Walk, step: FillStep, detail: Detail) -> None:
     if credentials is not None:
         values = {"username": credentials.username, "password": credentials.password}
         if "totp" in values_in(step.value) and credentials.totp_secret:
-            values["totp"] = fresh_code(walk.page, credentials.totp_secret)
+            values["totp"] = code_for(walk.page, credentials.totp_secret)
     type_in(walk, step.locators, with_values(step.value, values), detail)
 
 
@@ -83,7 +83,7 @@ def _totp(walk: Walk, step: TotpStep, detail: Detail) -> None:
     assert walk.task.credentials is not None
     assert walk.task.credentials.totp_secret is not None
     find(walk, step.locators, [])  # a code is only made once somebody asks for it
-    type_in(walk, step.locators, fresh_code(walk.page, walk.task.credentials.totp_secret), detail)
+    type_in(walk, step.locators, code_for(walk.page, walk.task.credentials.totp_secret), detail)
 
 
 def _press(walk: Walk, step: PressStep, detail: Detail) -> None:

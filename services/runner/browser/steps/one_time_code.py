@@ -1,32 +1,18 @@
-"""A code of the stored second factor, never the same one twice."""
+"""A code for a step of a flow: the same, and as fresh, as the automatic log-in would give."""
 
-import time
-
-from services.runner.browser.failures import PageTrouble
+from services.runner.browser.log_in.second_factor import fresh_code, key_of
 from services.runner.browser.page import Page
 from services.runner.browser.steps.walk import LogInFailed
-from shared.domain.evidence import LoginFinding, TimedOut
-from shared.domain.totp import TotpSecretInvalid, read_totp_secret
-
-_spent: dict[bytes, int] = {}
+from shared.domain.evidence import Facts, Fault
 
 
-def fresh_code(page: Page, secret: str) -> str:
-    """Waits for a window that is new and long enough. Raises LogInFailed for a bad secret, PageTrouble in the end."""
-    try:
-        key = read_totp_secret(secret)
-    except TotpSecretInvalid as error:
-        facts = page.facts(login=LoginFinding.UNCONFIRMED, detail=f"The stored TOTP secret {error}.")
-        raise LogInFailed(facts) from None
-    while True:
-        now = time.time()
-        step = key.fresh_step(now)
-        wait = key.seconds_until(step, now)
-        if not wait and _spent.get(key.account) != step:
-            _spent[key.account] = step
-            return key.code(step)
-        wait = wait or key.seconds_until(step + 1, now)
-        if wait > page.clock.left():
-            raise PageTrouble(timed_out=TimedOut.CHECK)
-        page.clock.over.wait(wait)
-        page.check_time()
+def code_for(page: Page, secret: str) -> str:
+    """Waits for one that was never used. Raises LogInFailed when none can be had."""
+    key = key_of(page, secret)
+    if isinstance(key, Facts):
+        raise LogInFailed(key)
+    code = fresh_code(page, key)
+    if code is None:
+        spent = page.facts(fault=Fault.CODES_SPENT, detail="other checks of the account used them")
+        raise LogInFailed(spent)
+    return code

@@ -1,0 +1,103 @@
+"""The proof that somebody is logged in: the site still knows them when a page of it is opened again."""
+
+from services.runner.browser.log_in.find import find_form
+from services.runner.browser.log_in.look import Eyes, Look
+from shared.domain.evidence import Facts, LoginFinding
+
+_SURE_AFTER_SECONDS = 1.0
+_SECONDS_TO_REACH_THE_FORM = 5.0
+_FEW_CHARACTERS = 500
+# Asked without our cookies, does the page send strangers away? Redirects are not followed, so nothing is revealed.
+_STRANGERS_ARE_SENT_AWAY = """
+const done = arguments[arguments.length - 1];
+fetch(location.href, { credentials: "omit", redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(3000) })
+  .then((answer) => done(answer.type === "opaqueredirect" || [401, 403].includes(answer.status)), () => done(false));
+"""
+
+
+def confirm(eyes: Eyes, before: Look, landed: Look, entry_point: str) -> Facts:
+    """`before` is the look at the log-in form, `landed` the one at the page that the log-in led to."""
+    page = eyes.page
+    page.driver.switch_to.default_content()
+    welcomed = bool(landed.marked) or (landed.welcomes and not before.welcomes)
+    with page.step("open the entry point again") as detail:
+        kept = is_known_at(eyes, before, entry_point)
+        detail.append(_said(kept))
+    if not kept and landed.url != before.url:
+        # Some sites show their log-in form to everybody, so the page we landed on decides.
+        with page.step("open the landing page again") as detail:
+            kept = is_known_at(eyes, before, landed.url) and (welcomed or strangers_are_sent_away(eyes))
+            detail.append(_said(kept))
+    if kept:
+        return page.facts(login=LoginFinding.IN)
+    if welcomed:
+        return page.facts(login=LoginFinding.SESSION_LOST)
+    not_kept = "The form is gone, but the entry point asks to log in again."
+    return page.facts(login=LoginFinding.UNCONFIRMED, detail=not_kept, said=next(iter(landed.notices), None))
+
+
+def is_known_at(eyes: Eyes, before: Look, url: str, strange_roles: tuple[str, ...] = ()) -> bool:
+    """Whether the page greets us as logged in, or shows for a second nothing to log in by (late forms are waited for).
+
+    With a marker, only that counts. `strange_roles`: controls that, like a form, are for those who are not logged in.
+    """
+    page = eyes.page
+    fresh = Eyes(page)
+    fresh.marker = eyes.marker
+    if page.open(url).status >= 400:
+        return False
+    sure = _Sure(fresh, before, strange_roles)
+    known = bool(page.poll(sure.look, page.patience))
+    if not known or sure.greeted or not eyes.tried:
+        return known
+    # A form that hid behind controls may hide there again: nobody is in who can still reach it.
+    reached = find_form(fresh, min(page.patience, _SECONDS_TO_REACH_THE_FORM), stop=sure.greets)
+    return reached.form is None or sure.greets(reached)
+
+
+class _Sure:
+    """Waits until a page has looked the same for a second."""
+
+    def __init__(self, eyes: Eyes, before: Look, strange_roles: tuple[str, ...]) -> None:
+        self.greeted = False
+        self._eyes = eyes
+        self._before = before
+        self._roles = strange_roles
+        self._strange: bool | None = None
+        self._since = 0.0
+
+    def look(self) -> bool | None:
+        """True for somebody known, False for a stranger, None while that is not clear."""
+        seen, now = self._eyes.look_around(self._roles), self._eyes.page.clock.elapsed()
+        self.greeted = self.greets(seen)
+        if self.greeted or self._eyes.marker is not None:
+            return True if self.greeted else None
+        if not seen.complete:
+            return None
+        strange = _is_for_strangers(seen, self._before, self._roles)
+        if strange is not self._strange:
+            self._strange, self._since = strange, now
+        return not strange if now - self._since >= _SURE_AFTER_SECONDS else None
+
+    def greets(self, seen: Look) -> bool:
+        if self._eyes.marker is not None:
+            return bool(seen.marked)
+        return seen.welcomes and not self._before.welcomes
+
+
+def _is_for_strangers(seen: Look, before: Look, roles: tuple[str, ...]) -> bool:
+    name_first = before.form is not None and before.form.kind == "user"
+    if seen.form is not None and (seen.form.password is not None or name_first):
+        return True
+    if any(role in seen.ways for role in roles):
+        return True
+    return seen.text_length < _FEW_CHARACTERS and seen.new_saying(before) is not None
+
+
+def strangers_are_sent_away(eyes: Eyes) -> bool:
+    """From the page that is open: the proof that it knows us, where nothing on it says so."""
+    return bool(eyes.page.driver.execute_async_script(_STRANGERS_ARE_SENT_AWAY))
+
+
+def _said(kept: bool) -> str:
+    return "still logged in" if kept else "not known there"

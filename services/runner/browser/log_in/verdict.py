@@ -1,0 +1,225 @@
+"""Looks at the page after something was sent, until it is clear what the site made of it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from selenium.webdriver.remote.webelement import WebElement
+
+from services.runner.browser.log_in.fill import press_enter
+from services.runner.browser.log_in.look import Eyes, Look
+from shared.domain.evidence import Facts, LoginFinding
+from shared.domain.site_words import Saying, refuses_code
+
+_QUIET_LOOKS = 3
+_QUIET_LOOKS_BACK_HOME = 15
+_ENTER_AFTER_SECONDS = 2.0
+_REFUSED_BY_STATUS_AFTER_SECONDS = 1.0
+_SAYS_NO = (400, 401, 403, 422)
+_TOO_MANY = 429
+_ROLES = ("authenticator", "decline", "acknowledge", "password_way")
+
+_SENT_BY_MESSAGE = re.compile(
+    r"(?i)(?:we|have|was|been|just) .{0,20}(?:sent|texted|e-?mailed)|sms|text message|gesendet|envoy(?:é|e)|enviado"
+    r"|inviato"
+    r"|verzonden|wys(?:ł|l)an|skickat|sendt|l(?:ä|a)hetetty|odeslán|gönder|отправ|送信しました|已发送|发送至"
+)
+
+# Whether a look shows the place that the log-in is to lead to; None: any place without the form.
+Arrival = Callable[[Look], bool]
+
+
+class Sent(StrEnum):
+    """What was sent last."""
+
+    NAME = "name"
+    PASSWORD = "password"
+    CODE = "code"
+    ANSWER = "answer"
+
+
+class Then(StrEnum):
+    """What comes next."""
+
+    IN = "in"
+    PASSWORD = "password"
+    PASSWORD_WAY = "password_way"
+    CODE = "code"
+    AUTHENTICATOR = "authenticator"
+    DECLINE = "decline"
+    ALLOW = "allow"
+    STILL = "still"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    then: Then
+    look: Look
+
+
+class Verdict:
+    """About one thing that was sent: `before` is the look before it, `mark` how many exchanges there were by then."""
+
+    def __init__(
+        self,
+        eyes: Eyes,
+        before: Look,
+        sent: Sent,
+        field: WebElement | None,
+        mark: int,
+        *,
+        name_first: bool,
+        arrived: Arrival | None,
+    ) -> None:
+        self._eyes = eyes
+        self._page = eyes.page
+        self._before = before
+        self._sent = sent
+        self._field = field
+        self._mark = mark
+        self._arrived = arrived
+        self._name_first = name_first
+        self._quiet_looks = 0
+        self._pressed_enter = False
+        self._since = self._quiet_since = eyes.page.clock.elapsed()
+
+    def look(self) -> Facts | Seen | None:
+        """Facts when the site refused or failed; None while nothing is clear; STILL when the site has been quiet for as
+        long as our patience."""
+        page, looked_at = self._page, self._page.clock.elapsed()
+        look = self._eyes.look_here(_ROLES if self._arrived is None else (*_ROLES, "allow"))
+        stands = self._stands(look)
+        ended = self._ended(look, stands)
+        if ended is not None:
+            return ended
+        pending = self._pending()
+        quiet = not stands and look.complete and not pending
+        self._quiet_looks = self._quiet_looks + 1 if quiet else 0
+        next_thing = self._next_thing(look, stands)
+        if next_thing is not None and self._quiet_looks >= 1:
+            return Seen(next_thing, look)
+        if self._is_in(look, stands):
+            return Seen(Then.IN, look)
+        if stands:
+            self._press_enter_if_nothing_happened()
+        now = page.clock.elapsed()
+        if pending or now - looked_at > 1.0:  # the driver holds our look back while a page loads
+            self._quiet_since = now
+        return Seen(Then.STILL, look) if now - self._quiet_since >= page.patience else None
+
+    def _stands(self, look: Look) -> bool:
+        """Whether the form that was sent still stands."""
+        if self._sent is Sent.NAME:
+            return look.form is not None and look.form.password is None
+        asked = look.form is not None and (look.form.password is not None or self._name_first)
+        return asked or (self._sent is Sent.CODE and look.code is not None)
+
+    def _ended(self, look: Look, stands: bool) -> Facts | None:
+        there = look.welcomes if self._arrived is None else self._arrived(look)
+        if look.marked or (there and not stands and look.welcomes):
+            return None
+        facts, status = self._page.facts, look.status or None
+        if self._sent is Sent.CODE and stands:
+            return self._code_refused(look)
+        heard = look.new_saying(self._before)
+        if heard is not None and not (heard[1] is Saying.MAINTENANCE and stands):
+            return judged(facts, heard, status)
+        if look.captcha and not self._before.captcha:
+            return facts(login=LoginFinding.CAPTCHA)
+        refused = self._refusing_status(look)
+        if (
+            refused is not None
+            and self._elapsed() > _REFUSED_BY_STATUS_AFTER_SECONDS
+            and (stands or look.status in (401, 403))
+        ):
+            saying = Saying.RATE_LIMITED if refused == _TOO_MANY else None
+            said = look.new_notice(self._before)
+            return facts(login=LoginFinding.REFUSED, said=said, saying=saying, http_status=refused)
+        if look.status >= 400 and not stands and look.code is None:
+            return facts(http_status=look.status)
+        return None
+
+    def _code_refused(self, look: Look) -> Facts | None:
+        refused = LoginFinding.SECOND_FACTOR_REFUSED
+        known = {*self._before.notices, *self._before.lines}
+        said = next((text for text in (*look.notices, *look.lines) if text not in known and refuses_code(text)), None)
+        if said is not None:
+            return self._page.facts(login=refused, said=said)
+        if self._refusing_status(look) is not None and self._elapsed() > _REFUSED_BY_STATUS_AFTER_SECONDS:
+            return self._page.facts(login=refused, said=look.new_notice(self._before))
+        return None
+
+    def _next_thing(self, look: Look, stands: bool) -> Then | None:
+        if self._sent is Sent.NAME:
+            if look.form is not None and look.form.password is not None:
+                return Then.PASSWORD
+            return Then.PASSWORD_WAY if "password_way" in look.ways and not stands else None
+        if stands or look.welcomes or look.marked:
+            return None
+        by_message = any(_SENT_BY_MESSAGE.search(line) for line in look.lines)
+        if look.code is not None and not (by_message and "authenticator" in look.ways):
+            return Then.CODE
+        if "authenticator" in look.ways and look.form is None:
+            return Then.AUTHENTICATOR
+        if "decline" in look.ways or "acknowledge" in look.ways:
+            return Then.DECLINE
+        if self._arrived is not None and "allow" in look.ways and not self._arrived(look):
+            return Then.ALLOW
+        return None
+
+    def _is_in(self, look: Look, stands: bool) -> bool:
+        if self._sent is Sent.NAME:
+            return False
+        if self._eyes.marker is not None:
+            return bool(look.marked)
+        if stands or not self._quiet_looks:
+            return False
+        if self._arrived is not None and not self._arrived(look):
+            return False
+        # Scripts may lead on from where a provider sent us to.
+        enough = _QUIET_LOOKS if self._arrived is None else _QUIET_LOOKS_BACK_HOME
+        return self._quiet_looks >= enough or (look.welcomes and not self._before.welcomes)
+
+    def _elapsed(self) -> float:
+        return self._page.clock.elapsed() - self._since
+
+    def _pending(self) -> bool:
+        since = self._page.exchanges_since(self._mark)
+        latest = max((index for index, exchange in enumerate(since) if exchange.main_document), default=0)
+        # Of what an earlier document had under way, the end is not always told.
+        return any(
+            not exchange.ended and (exchange.main_document or exchange.background) for exchange in since[latest:]
+        )
+
+    def _refusing_status(self, look: Look) -> int | None:
+        if look.status in (*_SAYS_NO, _TOO_MANY):
+            return look.status
+        site = urlsplit(look.url).hostname
+        for exchange in self._page.exchanges_since(self._mark):
+            posted = exchange.background and exchange.method != "GET" and urlsplit(exchange.url).hostname == site
+            if posted and exchange.status in (*_SAYS_NO, _TOO_MANY):
+                return exchange.status
+        return None
+
+    def _press_enter_if_nothing_happened(self) -> None:
+        """The button may have been the wrong one. Only where the network is heard: nothing may be sent twice."""
+        if self._pressed_enter or not self._page.hears_network() or self._elapsed() < _ENTER_AFTER_SECONDS:
+            return
+        self._pressed_enter = True
+        if self._field is not None and self._page.heard() == self._mark:
+            press_enter(self._page, self._field)
+
+
+def judged(facts: Callable[..., Facts], heard: tuple[str, Saying], status: int | None) -> Facts:
+    """The facts that the site's own words amount to."""
+    said, saying = heard
+    found: dict[str, Any] = {"said": said, "saying": saying, "http_status": status}
+    match saying:
+        case Saying.HUMAN_ASKED_FOR:
+            return facts(login=LoginFinding.CAPTCHA, **found)
+        case Saying.MAINTENANCE:
+            return facts(login=LoginFinding.MAINTENANCE, **found)
+    return facts(login=LoginFinding.REFUSED, **found)

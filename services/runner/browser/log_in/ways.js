@@ -1,0 +1,36 @@
+// Controls that lead on where there is no form to fill: {role: {control, says, sign}}, only for the roles asked for.
+const clickable = () => all.filter((node) =>
+  (/^(A|BUTTON|SUMMARY)$/.test(node.tagName) || /^(button|link|menuitem|tab|option)$/.test(node.getAttribute("role") || "") || (node.tagName === "INPUT" && /^(submit|image|button|radio)$/.test(node.type)) ||
+   (node.tagName.includes("-") && /button|btn|link/i.test(node.tagName)) || (/^(DIV|SPAN|LI)$/.test(node.tagName) && (node.onclick || node.hasAttribute("tabindex") && getComputedStyle(node).cursor === "pointer"))));
+const signOf = (node) => [node.tagName, words(node), node.getAttribute("href") || "", node.id].join("|");
+const hint = (node) => [words(node), node.id, String(node.getAttribute("class") || ""), node.getAttribute("href") || "", node.getAttribute("data-testid") || ""].join(" ");
+const says = (node) => node.type === "radio" ? labelOf(node) : words(node);
+const own = (node) => node.tagName === "INPUT" && node.type !== "radio" ? node.value : first(node);
+
+const sends = (node) => node.form && node.type !== "button" && inputs.some((input) => input.form === node.form);
+
+const ROLES = {
+  // A log-in link of the page's own log-in, however it is named.
+  opener: (node, text) => text.length <= 40 && LOG_IN.test(text) && !OTHER.test(text) && !REGISTER.test(text) && !sends(node) ? 3 : !text && /log-?in|sign-?in/i.test(hint(node)) ? 2 : 0,
+  menu: (node, text) => text.length <= 30 && ACCOUNT_MENU.test(hint(node)) && !REGISTER.test(text) && !/mailto:|tel:/.test(node.getAttribute("href") || "") ? (/account|profil|user|avatar|konto|compte|cuenta/i.test(hint(node)) ? 2 : 1) : 0,
+  password_way: (node, text) => text.length <= 60 && PASSWORD_WAY.test(text) && !/forgot|reset|vergessen|oubli|olvid|dimentic|vergeten|esquec/i.test(text) ? 2 : 0,
+  sso: (node, text) => text.length <= 80 && SSO.test(text) && !NOT_SSO.test(text) && !REGISTER.test(text) ? (/\bsso\b|single|saml|company|work|corporate|enterprise|organi[sz]|firmen|unternehmen|entreprise|empresa|aziend|bedrijf/i.test(text) ? 4 : OTHER.test(text) ? 2 : 3) : /\b(sso|saml|oidc|oauth2?|openid)\b/i.test(hint(node)) && LOG_IN.test(text) ? 2 : 0,
+  authenticator: (node, text) => text.length <= 120 && AUTHENTICATOR.test(text) && !NOT_AUTHENTICATOR.test(text) ? 3 : 0,
+  decline: (node) => DECLINE.test(own(node)) ? 3 : 0,
+  acknowledge: (node) => ACKNOWLEDGE.test(own(node)) ? 2 : 0,
+  allow: (node) => ALLOW.test(own(node)) ? (/^(continue|yes|ja|confirm)/i.test(own(node)) ? 1 : 3) : 0,
+};
+const waysOf = (roles, tried) => {
+  const found = {};
+  const controls = roles.length ? clickable() : [];
+  for (const role of roles) {
+    let best = null, bestScore = 0;
+    for (const node of controls) {
+      const score = ROLES[role](node, says(node));
+      if (score <= bestScore || (node.type !== "radio" && !visible(node)) || !enabled(node) || tried.includes(signOf(node))) continue;
+      [best, bestScore] = [node, score];
+    }
+    if (best) found[role] = { control: best, says: says(best).slice(0, 60), sign: signOf(best), submit: best.type === "radio" ? submitFor(scopeOf(best), best) : null };
+  }
+  return found;
+};

@@ -1,0 +1,152 @@
+"""What a site says to a log-in, told by its words in the languages that partners use.
+
+One text is one line or notice of a page. Only what is new after something was sent may be asked about: help texts and
+announcements use the same words.
+"""
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+
+
+class Saying(StrEnum):
+    """What the words mean, in the order in which they outweigh each other."""
+
+    PASSWORD_EXPIRED = "password_expired"
+    ACCOUNT_LOCKED = "account_locked"
+    RATE_LIMITED = "rate_limited"
+    HUMAN_ASKED_FOR = "human_asked_for"
+    MAINTENANCE = "maintenance"
+    REFUSED = "refused"
+
+
+_PASSWORD = (
+    r"passwor[dt]|pass ?phrase|passcode|kennwort|mot de passe|contrase(?:ñ|n)a|clave|wachtwoord|senha"
+    r"|palavra-passe|has(?:ł|l)[oa]|l(?:ö|o)senord|adgangskode|passord|salasana|hesl[oaeu]|(?:ş|s)ifre|parol"
+    r"|jelsz(?:ó|o)|κωδικ|пароль|пароля|パスワード|密码|密碼|口令|비밀번호"
+)
+_ACCOUNT = (
+    r"account|user|log-?in|sign-?in|e-?mail|credential|details|konto|benutzer|anmeld|zugang|compte|utilisateur"
+    r"|identifiant|connexion|cuenta|usuario|correo|credencial|acceso|utente|credenziali|gebruiker|aanmeld|inlog"
+    r"|conta\b|utilizador|usu(?:á|a)rio|u(?:ż|z)ytkownik|kont[oa]|logowani|anv(?:ä|a)ndar|inloggning|bruger"
+    r"|bruker|p(?:å|a)logging|k(?:ä|a)ytt(?:ä|a)j|tunnus|tili\b|u(?:ž|z)ivatel|(?:ú|u)(?:č|c)et|p(?:ř|r)ihl"
+    r"|kullan(?:ı|i)c|hesab|e-?posta|felhaszn|fi(?:ó|o)k|utilizator|χρήστη|логин|пользовател|учетн|учётн|почт"
+    r"|данные|ユーザー|アカウント|ログイン|メール|账号|帳號|账户|帐户|用户|用戶|登录|登入|계정|아이디|로그인"
+)
+_NEGATIVE = (
+    r"wrong|incorrect|invalid|unknown|\bbad\b|not recogni[sz]ed|not found|doesn.t (?:match|exist)"
+    r"|do(?:es)? not (?:match|exist)|don.t match|not match|not correct|not valid|no match|fail|denied|mismatch"
+    r"|falsch|ung(?:ü|ue)ltig|nicht gefunden|inkorrekt|nicht korrekt|nicht richtig|stimm\w* nicht"
+    r"|fehlgeschlagen|unbekannt|abgelehnt|incorrecte?s?|invalides?|erron(?:é|e)|inconnu|(?:é|e)chou(?:é|e)"
+    r"|(?:é|e)chec|ne correspond|incorrect[oa]s?|no v(?:á|a)lid|inv(?:á|a)lid|err(?:ó|o)ne|no coincide"
+    r"|no existe|fallid|errat[oaie]|non valid|non corrett|sbagliat|non riconosciut|non trovat|fallit|scorrett"
+    r"|onjuist|ongeldig|mislukt|verkeerd|niet gevonden|klopt niet|errad|incorret|falhou"
+    r"|n(?:ã|a)o (?:confere|corresponde|encontrad)|nieprawid|b(?:ł|l)(?:ę|e)dn|niepoprawn|nie powiod|felaktig"
+    r"|fel\b|ogiltig|misslyckades|forkert|ugyldig|mislykkedes|feil|mislyktes|v(?:ä|a)(?:ä|a)r|virheel"
+    r"|ep(?:ä|a)onnistu|ei kelpaa|nespr(?:á|a)vn|neplatn|chybn|selhal|hatal(?:ı|i)|yanl(?:ı|i)(?:ş|s)"
+    r"|ge(?:ç|c)ersiz|ba(?:ş|s)ar(?:ı|i)s(?:ı|i)z|hib(?:á|a)s|helytelen|(?:é|e)rv(?:é|e)nytelen|gre(?:ș|s)it"
+    r"|incorect|λάθος|λανθασμ|неверн|неправильн|не найден|ошибк|не удалось|некорректн"
+    r"|正しくありません|間違|無効|違います"
+    r"|一致しません|失敗|できませんでした|错误|錯誤|不正确|不正確|无效|不存在|失败|失敗|不匹配|有误|잘못|올바르지|일치하지|없습니다"
+)
+_EXPIRED = (
+    r"expired|has to be changed|must be changed|must (?:be )?(?:change|reset|renew|updated)"
+    r"|needs? to be (?:changed|reset)|(?:please|have to|required to|need to|must) (?:now )?(?:change|update)"
+    r"|abgelaufen|ge(?:ä|ae)ndert werden|m(?:ü|ue)ssen .{0,30}(?:ä|ae)ndern|expir(?:é|e|ó|ad|ou)"
+    r"|doit (?:ê|e)tre (?:chang|modifi)|ha caducado|caducad|debe (?:ser )?cambi|scadut"
+    r"|deve essere (?:cambi|modific)|verlopen|moet .{0,30}(?:wijzig|verander)|wygas(?:ł|l)"
+    r"|musi zosta(?:ć|c) zmienion|har g(?:å|a)tt ut|m(?:å|a)ste (?:bytas|(?:ä|a)ndras)|udl(?:ø|o)b|utl(?:ø|o)p"
+    r"|vanhentunut|vaihdettava|vypr(?:š|s)el|s(?:ü|u)resi (?:dol|ge(?:ç|c))|lej(?:á|a)rt|истек|устарел"
+    r"|необходимо сменить|有効期限|期限切れ|过期|過期|已失效|만료"
+)
+_LOCKED = (
+    r"\blocked|blocked|disabled|suspended|deactivated|inactive|banned|gesperrt|deaktiviert|verrouill"
+    r"|bloqu(?:é|ead|eou)|d(?:é|e)sactiv|suspend|deshabilitad|desactivad|bloccat|sospes|disabilitat|disattivat"
+    r"|geblokkeerd|vergrendeld|uitgeschakeld|desativad|zablokowan|wy(?:ł|l)(?:ą|a)czon|l(?:å|a)st\b"
+    r"|sp(?:ä|a)rrat|inaktiverat|sp(?:æ|ae)rret|sperret|deaktivert|deaktiveret|lukittu|lukkiutunut|zablokov"
+    r"|uzam(?:č|c)en|kilitlen|kilitli|engellen|ask(?:ı|i)ya|letiltv|z(?:á|a)rolv|blocat|заблокирован|отключен"
+    r"|отключён|ロックされ|停止され|锁定|鎖定|冻结|停用|禁用|잠겼|잠금|정지"
+)
+_NEVER_LOCKED = r"caps|pop-?ups?|cookies?|javascript|third.?party|unblock|unlock"
+_MANY = (
+    r"too many|rate limit"
+    r"|(?:try|versuchen|r(?:é|e)essayez|int(?:é|e)ntelo|riprova|probeer|tente|spr(?:ó|o)buj|f(?:ö|o)rs(?:ö"
+    r"|o)k|pr(?:ø|o)v|yrit(?:ä|a)|zkuste|deneyin|попробуйте).{0,30} (?:in|after|dans|en|tra|over|em|za|om"
+    r"|sonra|через) ?\d+"
+    r"|zu viele|trop de (?:tentatives|connexions|requ)|demasiad[oa]s (?:intentos|solicitud)|troppi tentativi"
+    r"|troppe richieste|te veel (?:pogingen|aanmeld|verzoeken)|muitas tentativas|tentativas demais|zbyt wiele"
+    r"|f(?:ö|o)r m(?:å|a)nga|for mange|liian monta|p(?:ř|r)(?:í|i)li(?:š|s) mnoho|(?:ç|c)ok fazla|t(?:ú|u)l sok"
+    r"|prea multe|слишком много|回数.{0,10}超|試行回数|リクエストが多|次数过多|次数超|过于频繁|太频繁|嘗試次數|너무 많"
+)
+_HUMAN = (
+    r"(?:verify|prove|confirm|check(?:ing)?|make sure|sure).{0,40}(?:you(?:'re|’re| are)"
+    r"|that you).{0,25}(?:human|not a (?:ro)?bot|a real person)"
+    r"|are you (?:a )?(?:human|robot)|i.?m not a robot|not a robot|unusual (?:traffic|activity|login activity)"
+    r"|checking your browser|^just a moment|automated (?:access|requests|queries|traffic)"
+    r"|enable javascript and cookies to continue"
+    r"|(?:solve|complete|enter|wrong|invalid|incorrect) .{0,20}captcha"
+    r"|captcha.{0,20}(?:wrong|invalid|incorrect|required|failed|falsch)|captcha (?:l(?:ö|oe)sen|eingeben)"
+    r"|kein roboter|ein mensch sind|menschlich|n.(?:ê|e)tes pas un robot|(?:ê|e)tes humain"
+    r"|no (?:eres|soy|es) un robot|eres humano|non sono un robot|sei umano|geen robot|een mens bent"
+    r"|n(?:ã|a)o (?:sou|(?:é|e)) um rob|nie jeste(?:ś|s|m).{0,10}robotem|inte (?:en|är en) robot|ikke en robot"
+    r"|et ole robotti|nejste robot|robot olmad|вы не робот|я не робот|ロボットではありません|人間であること"
+    r"|不是机器人|人机验证|安全验证"
+    r"|로봇이 아닙니다"
+)
+_MAINTENANCE = (
+    r"(?:under|down for|scheduled|undergoing|planned|for) .{0,20}maintenance"
+    r"|maintenance (?:mode|in progress|work|window)"
+    r"|(?:temporarily|currently) (?:unavailable|offline|down|out of service)|service (?:is )?unavailable"
+    r"|we(?:.ll| will) be (?:right )?back|wartungs(?:arbeiten|modus|fenster|pause)|wird gewartet|in wartung"
+    r"|vor(?:ü|ue)bergehend nicht (?:verf(?:ü|ue)gbar|erreichbar)|en (?:cours de )?maintenance|pour maintenance"
+    r"|temporairement indisponible|en mantenimiento|por mantenimiento|temporalmente no disponible"
+    r"|in manutenzione|per manutenzione|temporaneamente non disponibile|onderhoud"
+    r"|tijdelijk niet (?:beschikbaar|bereikbaar)|em manuten(?:ç|c)(?:ã|a)o|para manuten"
+    r"|temporariamente indispon|prac(?:e|ami) (?:konserwacyjn|serwisow)|przerwa techniczna"
+    r"|tymczasowo niedost(?:ę|e)pn|underh(?:å|a)ll|vedligehold|vedlikehold|huolto(?:katko|ty(?:ö|o))"
+    r"|(?:ú|u)dr(?:ž|z)b|odst(?:á|a)vk|do(?:č|c)asn(?:ě|e) nedostupn|bak(?:ı|i)mda"
+    r"|bak(?:ı|i)m (?:(?:ç|c)al|mod)|karbantart|mentenan|техническ(?:ие|их|ое) (?:работ|обслуж)"
+    r"|временно недоступ|メンテナンス中|メンテナンスのため|ただいまメンテナンス|维护中|系统维护|維護中|正在维护|점검 중"
+)
+_CANNOT_ENTER = (
+    r"(?:could not|couldn.t|cannot|can.t|unable to) (?:log|sign|authenticate)(?: you)? ?(?:in|on)?"
+    r"|access denied|not authori[sz]ed|authentication (?:failed|error|unsuccessful)|unauthori[sz]ed"
+    r"|(?:log|sign)(?:-| )?(?:in|on) (?:error|was unsuccessful|unsuccessful)|zugriff verweigert"
+    r"|anmeldung (?:ist )?(?:fehlgeschlagen|nicht m(?:ö|oe)glich)|acc(?:è|e)s refus(?:é|e)|acceso denegado"
+    r"|accesso negato|toegang geweigerd|acesso negado|odmowa dost(?:ę|e)pu|(?:å|a)tkomst nekad"
+    r"|adgang n(?:æ|ae)gtet|ingen tilgang|p(?:ä|a)(?:ä|a)sy ev(?:ä|a)tty|p(?:ř|r)(?:í|i)stup odep(?:ř|r)en"
+    r"|eri(?:ş|s)im engellendi|доступ запрещ|доступ запрещён|認証に失敗|拒绝访问|访问被拒绝|认证失败|验证失败"
+)
+
+
+def _near(one: str, other: str) -> str:
+    return rf"(?:{one}).{{0,60}}(?:{other})|(?:{other}).{{0,60}}(?:{one})"
+
+
+_NEGATIVE_WORDS = re.compile(_NEGATIVE, re.IGNORECASE)
+_EXPIRED_WORDS = re.compile(_EXPIRED, re.IGNORECASE)
+_NOT_LOCKED = re.compile(_NEVER_LOCKED, re.IGNORECASE)
+_SAYINGS: tuple[tuple[Saying, re.Pattern[str]], ...] = (
+    (Saying.PASSWORD_EXPIRED, re.compile(_near(_PASSWORD, _EXPIRED), re.IGNORECASE)),
+    (Saying.ACCOUNT_LOCKED, re.compile(_near(f"{_ACCOUNT}|{_PASSWORD}|access", _LOCKED), re.IGNORECASE)),
+    (Saying.RATE_LIMITED, re.compile(_MANY, re.IGNORECASE)),
+    (Saying.HUMAN_ASKED_FOR, re.compile(_HUMAN, re.IGNORECASE)),
+    (Saying.MAINTENANCE, re.compile(_MAINTENANCE, re.IGNORECASE)),
+    (Saying.REFUSED, re.compile(f"{_near(f'{_ACCOUNT}|{_PASSWORD}', _NEGATIVE)}|{_CANNOT_ENTER}", re.IGNORECASE)),
+)
+
+
+@lru_cache(maxsize=4096)
+def saying_of(text: str) -> Saying | None:
+    """What one line or notice of a page says about the log-in; None when nothing."""
+    for saying, words in _SAYINGS:
+        if words.search(text):
+            if saying is Saying.ACCOUNT_LOCKED and _NOT_LOCKED.search(text):
+                continue
+            return saying
+    return None
+
+
+def refuses_code(text: str) -> bool:
+    """Whether a text that came after a one-time code was sent says that the code was not taken."""
+    return bool(_NEGATIVE_WORDS.search(text) or _EXPIRED_WORDS.search(text)) or saying_of(text) is Saying.REFUSED

@@ -1,0 +1,97 @@
+"""What sites say, in the words of many languages; and what only sounds like it."""
+
+import pytest
+
+from shared.domain.site_words import Saying, refuses_code, saying_of
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wrong user name or password.",
+        "Invalid credentials",
+        "The e-mail or password you entered is incorrect.",
+        "Your login attempt was not successful: bad password",
+        "Unknown user name.",
+        "Authentication failed",
+        "Benutzername oder Kennwort ist falsch",
+        "Ihre Anmeldung ist fehlgeschlagen",
+        "Identifiant ou mot de passe incorrect",
+        "Contraseña incorrecta",
+        "Credenziali non valide",
+        "Gebruikersnaam of wachtwoord onjuist",
+        "Usuário ou senha inválidos",
+        "Nieprawidłowa nazwa użytkownika lub hasło",
+        "Fel användarnamn eller lösenord",
+        "Forkert brugernavn eller adgangskode",
+        "Feil brukernavn eller passord",
+        "Väärä käyttäjätunnus tai salasana",
+        "Nesprávné jméno nebo heslo",
+        "Kullanıcı adı veya şifre hatalı",
+        "ユーザー名またはパスワードが正しくありません",
+        "用户名或密码错误",
+        "Неверный логин или пароль",
+    ],
+)
+def test_a_refused_log_in(text: str) -> None:
+    assert saying_of(text) is Saying.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("text", "saying"),
+    [
+        ("Your password has expired.", Saying.PASSWORD_EXPIRED),
+        ("You must change your password before logging in.", Saying.PASSWORD_EXPIRED),
+        ("Ihr Passwort ist abgelaufen", Saying.PASSWORD_EXPIRED),
+        ("Votre mot de passe a expiré", Saying.PASSWORD_EXPIRED),
+        ("Su contraseña ha caducado", Saying.PASSWORD_EXPIRED),
+        ("パスワードの有効期限が切れています", Saying.PASSWORD_EXPIRED),
+        ("Your account has been locked due to too many failed attempts.", Saying.ACCOUNT_LOCKED),
+        ("This account is suspended.", Saying.ACCOUNT_LOCKED),
+        ("Ihr Konto wurde gesperrt", Saying.ACCOUNT_LOCKED),
+        ("Votre compte est bloqué", Saying.ACCOUNT_LOCKED),
+        ("La cuenta está bloqueada", Saying.ACCOUNT_LOCKED),
+        ("Аккаунт: учетная запись заблокирована", Saying.ACCOUNT_LOCKED),
+        ("账号已被锁定", Saying.ACCOUNT_LOCKED),
+        ("Too many attempts. Try again in 5 minutes.", Saying.RATE_LIMITED),
+        ("Zu viele Versuche.", Saying.RATE_LIMITED),
+        ("Trop de tentatives, réessayez plus tard", Saying.RATE_LIMITED),
+        ("We are down for maintenance", Saying.MAINTENANCE),
+        ("Wartungsarbeiten", Saying.MAINTENANCE),
+        ("Site en maintenance", Saying.MAINTENANCE),
+        ("ただいまメンテナンス中です", Saying.MAINTENANCE),
+        ("Just a moment...", Saying.HUMAN_ASKED_FOR),
+        ("Please verify you are human", Saying.HUMAN_ASKED_FOR),
+        ("Bestätigen Sie, dass Sie ein Mensch sind", Saying.HUMAN_ASKED_FOR),
+    ],
+)
+def test_other_answers(text: str, saying: Saying) -> None:
+    assert saying_of(text) is saying
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Log in",
+        "Forgot your password?",
+        "Change your password",
+        "Enter your user name and password",
+        "Welcome back, Ms. Miller",
+        "Caps lock is locked for this password",
+        "Bitte melden Sie sich an",
+        "Passwort vergessen?",
+        "Mot de passe oublié ?",
+        "パスワードを忘れた方",
+        "You have no open orders.",
+    ],
+)
+def test_what_is_no_answer(text: str) -> None:
+    assert saying_of(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Invalid code", "The code has expired", "Falscher Code", "Code incorrect", "コードが間違っています"]
+)
+def test_a_refused_code(text: str) -> None:
+    assert refuses_code(text)
+    assert not refuses_code("Enter the code from your app")

@@ -1,0 +1,123 @@
+"""Sites that log in as real ones do, each in its own way: one page file per way in `pages/`, this server behind them.
+
+A page sends its form to `../enter`, with what comes next in a hidden field `then`; a site that asks for a one-time code
+takes it at `../code`. Its query says what the site does instead of letting us in.
+"""
+
+import base64
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pyotp
+from aiohttp import web
+
+from examples.shop.app import PASSWORD, USERNAME
+
+_PAGES = Path(__file__).with_name("pages")
+_COOKIE = "who"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+SPENT = web.AppKey("spent", set[str])
+ACCOUNT = "<h1>Good day</h1><p>Nothing is new.</p><a href='/logout'>{way_out}</a>"
+
+
+def make_app() -> web.Application:
+    app = web.Application()
+    app[SPENT] = set()
+    app.router.add_get("/basic/{rest:.*}", _basic)
+    app.router.add_get("/account", _account)
+    app.router.add_get("/plain-account", _account)
+    app.router.add_get("/static/{page}", _static)
+    app.router.add_post("/enter", _enter)
+    app.router.add_post("/code", _take_code)
+    app.router.add_post("/api/enter", _enter_by_script)
+    app.router.add_route("*", "/said", _say)
+    app.router.add_get("/{page}", _page)
+    return app
+
+
+def page_text(page: str, query: Mapping[str, str], said: str = "") -> str:
+    """The page with its blanks filled, from the query where that has them."""
+    text = (_PAGES / f"{page}.html").read_text("utf-8")
+    words = {"name": "User name", "word": "Password", "button": "Log in", "other": "", "said": ""} | dict(query)
+    for key, value in (words | {"query": urlencode(query), **({"said": said} if said else {})}).items():
+        text = text.replace("{{" + key + "}}", value)
+    return text
+
+
+def _html(body: str, status: int = 200) -> web.Response:
+    frame = (
+        ""
+        if body.lstrip().startswith("<!doctype")
+        else "<!doctype html><meta charset=utf-8><title>Site</title><link rel=icon href='data:,'>"
+    )
+    return web.Response(text=frame + body, content_type="text/html", status=status)
+
+
+async def _page(request: web.Request) -> web.StreamResponse:
+    """The log-in page; who is in already is sent on."""
+    if request.cookies.get(_COOKIE) == "in":
+        raise web.HTTPSeeOther("/account")
+    return await _static(request)
+
+
+async def _static(request: web.Request) -> web.Response:
+    return _html(page_text(request.match_info["page"], request.query))
+
+
+async def _account(request: web.Request) -> web.StreamResponse:
+    if request.cookies.get(_COOKIE) != "in":
+        raise web.HTTPSeeOther("/both")
+    return _html(ACCOUNT.format(way_out="Log out" if request.path == "/account" else ""))
+
+
+def _right(given: Mapping[str, object]) -> bool:
+    return (given.get("username"), given.get("password")) == (USERNAME, PASSWORD)
+
+
+async def _enter(request: web.Request) -> web.StreamResponse:
+    given, query = await request.post(), request.query
+    if not _right(given):
+        said = query.get("refusal", "Wrong user name or password.")
+        return _html(page_text(query.get("page", "both"), query, "" if query.get("page") == "announcing" else said))
+    if "says" in query:
+        return _html(page_text("words", query, query["says"]))
+    if "next" in query:
+        return _html(page_text(query["next"], query))
+    return _let_in(query.get("to", "/account"))
+
+
+async def _take_code(request: web.Request) -> web.StreamResponse:
+    given, query = await request.post(), request.query
+    code = "".join(str(value) for name, value in given.items() if name.startswith("code"))
+    totp = pyotp.TOTP(SECRET, digits=int(query.get("digits", "6")), interval=int(query.get("period", "30")))
+    if "broken" in query or code in request.app[SPENT] or not totp.verify(code):
+        return _html(page_text(query["next"], query, "" if "silent" in query else "That code is invalid."))
+    request.app[SPENT].add(code)
+    return _let_in("/account")
+
+
+async def _enter_by_script(request: web.Request) -> web.StreamResponse:
+    if not _right(await request.json()):
+        return web.json_response({}, status=int(request.query.get("status", "401")))
+    answer = web.json_response({"token": "t-" + str(int(time.time()))})
+    answer.set_cookie(_COOKIE, "in", path="/", httponly=True)
+    return answer
+
+
+async def _say(request: web.Request) -> web.Response:
+    return _html(page_text("words", {}, request.query["words"]), int(request.query.get("status", "200")))
+
+
+async def _basic(request: web.Request) -> web.StreamResponse:
+    expected = "Basic " + base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
+    if request.headers.get("Authorization") != expected:
+        return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="staff"'})
+    return _html("<h1>Staff only</h1>")
+
+
+def _let_in(to: str) -> web.StreamResponse:
+    answer = web.HTTPSeeOther(to)
+    answer.set_cookie(_COOKIE, "in", path="/", httponly=True)
+    raise answer

@@ -1,0 +1,84 @@
+"""What a site says instead of letting us in, what it asks on the way, and HTTP authentication."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from services.runner.browser.attempt import AttemptReport, Credentials
+
+Check = Callable[..., Coroutine[Any, Any, AttemptReport]]
+WRONG = Credentials("probe", "last-years")
+
+
+@pytest.mark.parametrize(
+    ("says", "code", "message"),
+    [
+        ("Your password has expired and must be changed.", "credentials_rejected", "The password has expired: “"),
+        ("Ihr Kennwort ist abgelaufen.", "credentials_rejected", "The password has expired: “"),
+        ("Your account has been locked.", "credentials_rejected", "The account is locked: “"),
+        ("Votre compte est bloqué.", "credentials_rejected", "The account is locked: “"),
+        ("Too many attempts. Try again later.", "login_not_confirmed", "The site limits the attempts to log in: “"),
+        ("Please verify that you are human", "captcha_or_bot_wall", "The site says: “"),
+        ("The shop is down for maintenance.", "assertion_failed", "The site is under maintenance: “"),
+    ],
+)
+async def test_refusals_are_told_apart(check: Check, site: str, says: str, code: str, message: str) -> None:
+    report = await check(f"{site}/both?says={quote(says)}")
+    assert report.outcome.code == code, report
+    assert report.outcome.message == f"{message}{says}”"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "code", "message"),
+    [
+        ("Wartungsarbeiten bis 12 Uhr", 200, "assertion_failed", "The site is under maintenance: “Wartungsarbeiten"),
+        ("Down for maintenance", 503, "http_5xx", "The site is under maintenance (503): “Down for maintenance”"),
+        ("Checking your browser", 200, "captcha_or_bot_wall", "The site says: “Checking your browser”"),
+    ],
+)
+async def test_a_wall_before_the_form(
+    check: Check, site: str, words: str, status: int, code: str, message: str
+) -> None:
+    report = await check(f"{site}/said?words={quote(words)}&status={status}", patience_seconds=1)
+    assert report.outcome.code == code, report
+    assert report.outcome.message.startswith(message)
+
+
+async def test_words_that_stood_there_before_do_not_count(check: Check, site: str) -> None:
+    assert (await check(f"{site}/announcing")).outcome.code == "success"
+    report = await check(f"{site}/announcing?page=announcing", credentials=WRONG)
+    assert report.outcome.code == "login_not_confirmed", report
+
+
+async def test_what_is_offered_on_the_way_is_declined(check: Check, site: str) -> None:
+    report = await check(f"{site}/both?next=stay", patience_seconds=4)
+    assert report.outcome.code == "success", report
+    declined = [step.detail for step in report.checks[0].steps if step.name == "decline what is offered"]
+    assert declined == ["“Nein”", "“Remind me later”"]
+
+
+async def test_nothing_is_agreed_to(check: Check, site: str) -> None:
+    report = await check(f"{site}/both?next=terms")
+    assert report.outcome.code == "login_not_confirmed", report
+
+
+async def test_http_authentication(check: Check, site: str) -> None:
+    report = await check(f"{site}/basic/")
+    assert report.outcome.code == "success", report
+    assert report.final_url == f"{site}/basic/"
+
+
+async def test_http_authentication_that_is_refused(check: Check, site: str) -> None:
+    report = await check(f"{site}/basic/", credentials=WRONG)
+    assert report.outcome.code == "credentials_rejected", report
+    assert "answered 401 to the log-in" in report.outcome.message
+    told = [repr(report), *(piece.content.decode("utf-8", "replace") for piece in report.evidence)]
+    assert not [text for text in told if "last-years" in text or "Basic " in text]
+
+
+async def test_http_authentication_without_credentials(check: Check, site: str) -> None:
+    report = await check(f"{site}/basic/", credentials=None)
+    assert report.outcome.code == "login_not_confirmed"
+    assert "No credentials are stored" in report.outcome.message
