@@ -1,0 +1,26 @@
+"""The applications, one a module. Each says how it is installed, configured and started, and nothing of its pages."""
+
+from tests.end_to_end.real_sites.application import Application
+from tests.end_to_end.real_sites.applications.django_admin import DjangoAdmin
+from tests.end_to_end.real_sites.applications.django_allauth import DjangoAllauth
+from tests.end_to_end.real_sites.applications.django_two_factor_auth import DjangoTwoFactorAuth
+from tests.end_to_end.real_sites.applications.flask_appbuilder import FlaskAppBuilder
+from tests.end_to_end.real_sites.applications.jupyterlab import JupyterLab
+from tests.end_to_end.real_sites.applications.node_red import NodeRed
+from tests.end_to_end.real_sites.applications.octoprint import OctoPrint
+from tests.end_to_end.real_sites.applications.pypiserver import PypiServer
+from tests.end_to_end.real_sites.applications.streamlit_authenticator import StreamlitAuthenticator
+from tests.end_to_end.real_sites.applications.verdaccio import Verdaccio
+
+APPLICATIONS: tuple[type[Application], ...] = (
+    DjangoAdmin,
+    FlaskAppBuilder,
+    DjangoTwoFactorAuth,
+    DjangoAllauth,
+    JupyterLab,
+    NodeRed,
+    Verdaccio,
+    OctoPrint,
+    StreamlitAuthenticator,
+    PypiServer,
+)

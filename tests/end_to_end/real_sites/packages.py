@@ -1,0 +1,89 @@
+"""Puts an application's packages into a folder of its own in the checkout's cache, by pip or by npm."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.servers.process import CACHE
+
+FOLDER = CACHE / "real-sites"
+_INSTALL_SECONDS = 900
+
+
+class NotInstallable(RuntimeError):
+    """This machine cannot have the application; says why, in the installing program's last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class PyPI:
+    """Requirements such as `django==5.2.8`; the first is the application itself."""
+
+    requirements: tuple[str, ...]
+    python: str = sys.executable
+
+    def program(self, folder: Path, name: str) -> str:
+        return str(folder / "bin" / name)
+
+    def version(self) -> str:
+        return self.requirements[0].rpartition("==")[2]
+
+    async def install(self, folder: Path) -> None:
+        if shutil.which(self.python) is None:
+            raise NotInstallable(f"there is no {self.python} on this machine")
+        await _run([self.python, "-m", "venv", str(folder)])
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        await _run([*pip, "--prefer-binary", *self.requirements])
+
+
+@dataclass(frozen=True, slots=True)
+class Npm:
+    """Packages such as `node-red@4.1.1`; the first is the application itself."""
+
+    requirements: tuple[str, ...]
+
+    def program(self, folder: Path, name: str) -> str:
+        return str(folder / "node_modules" / ".bin" / name)
+
+    def version(self) -> str:
+        return self.requirements[0].rpartition("@")[2]
+
+    async def install(self, folder: Path) -> None:
+        if shutil.which("npm") is None:
+            raise NotInstallable("there is no npm on this machine")
+        folder.mkdir(parents=True)
+        npm = ["npm", "install", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--omit=dev"]
+        await _run([*npm, "--prefix", str(folder), *self.requirements])
+
+
+async def installed(packages: PyPI | Npm, name: str) -> Path:
+    """The folder that holds these packages; installs them unless they are there. Raises `NotInstallable`."""
+    folder = FOLDER / name
+    stamp, wanted = folder / "installed.txt", "\n".join(packages.requirements)
+    if not stamp.exists() or stamp.read_text() != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        await packages.install(folder)
+        stamp.write_text(wanted)
+    return folder
+
+
+async def _run(command: Sequence[str]) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        async with asyncio.timeout(_INSTALL_SECONDS):
+            output, _ = await process.communicate()
+    except BaseException as error:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        if isinstance(error, TimeoutError):
+            raise NotInstallable(f"not installed within {_INSTALL_SECONDS} s") from None
+        raise
+    if process.returncode:
+        lines = output.decode(errors="replace").strip().splitlines()
+        raise NotInstallable(next((line for line in reversed(lines) if line.strip()), "no reason given")[:300])
