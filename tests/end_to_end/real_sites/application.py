@@ -25,6 +25,8 @@ class Application:
     name: ClassVar[str]
     mechanics: ClassVar[str]
     packages: ClassVar[PyPI | Npm]
+    # What it needs from another registry.
+    further_packages: ClassVar[PyPI | Npm | None] = None
     entry_path: ClassVar[str] = "/"
     username: ClassVar[str] = "ada"
     password: ClassVar[str] = "Correct-horse-7-battery"
@@ -34,7 +36,7 @@ class Application:
         """`folder` takes its data and its log; it is new for each run."""
         self.folder = folder.resolve()
         self.port = free_port()
-        self._packages_folder: Path | None = None
+        self._programs: list[Path] = []
         self._process: ServerProcess | None = None
 
     @classmethod
@@ -72,7 +74,10 @@ class Application:
 
     async def start(self) -> None:
         """Installs what is missing (raises `NotInstallable`), prepares it, and returns when it is ready."""
-        self._packages_folder = await installed(self.packages, self.slug())
+        self._programs = [self.packages.programs(await installed(self.packages, self.slug()))]
+        if self.further_packages is not None:
+            folder = await installed(self.further_packages, f"{self.slug()}-further")
+            self._programs.append(self.further_packages.programs(folder))
         self.folder.mkdir(parents=True, exist_ok=True)
         await self.prepare()
         command = ["env", "-C", str(self.folder), *self.command()]
@@ -86,8 +91,7 @@ class Application:
 
     def program(self, name: str) -> str:
         """The path of a program that the packages brought."""
-        assert self._packages_folder is not None
-        return self.packages.program(self._packages_folder, name)
+        return next(str(folder / name) for folder in self._programs if (folder / name).exists())
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -103,16 +107,17 @@ class Application:
             env=dict(os.environ) | {"HOME": str(self.folder)} | dict(self.environment()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
         )
         try:
             async with asyncio.timeout(_PREPARE_SECONDS):
-                output, _ = await process.communicate(stdin.encode())
+                output, complaints = await process.communicate(stdin.encode())
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
         text = output.decode(errors="replace")
         if process.returncode:
-            raise RuntimeError(f"{Path(command[0]).name} {' '.join(command[1:])[:200]}: {text[-2000:]}")
+            said = (text + complaints.decode(errors="replace"))[-2000:]
+            raise RuntimeError(f"{Path(command[0]).name} {' '.join(command[1:])[:200]}: {said}")
         return text

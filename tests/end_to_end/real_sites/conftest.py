@@ -40,6 +40,10 @@ class Site:
         report = await run_browser_task(task, settings_for(self.webdriver_url), on_session=ignore)
         self.result.verdicts[given] = report.outcome.code
         self.result.seconds[given] = report.checks[0].duration_seconds
+        kept = RESULTS / self.application.slug() / given.replace(" ", "-")
+        kept.mkdir(parents=True, exist_ok=True)
+        for evidence in report.evidence:
+            (kept / evidence.name).write_bytes(evidence.content)
         return report
 
 

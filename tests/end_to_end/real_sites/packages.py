@@ -1,11 +1,13 @@
 """Puts an application's packages into a folder of its own in the checkout's cache, by pip or by npm."""
 
 import asyncio
+import json
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.servers.process import CACHE
@@ -25,8 +27,8 @@ class PyPI:
     requirements: tuple[str, ...]
     python: str = sys.executable
 
-    def program(self, folder: Path, name: str) -> str:
-        return str(folder / "bin" / name)
+    def programs(self, folder: Path) -> Path:
+        return folder / "bin"
 
     def version(self) -> str:
         return self.requirements[0].rpartition("==")[2]
@@ -44,9 +46,11 @@ class Npm:
     """Packages such as `node-red@4.1.1`; the first is the application itself."""
 
     requirements: tuple[str, ...]
+    # What a package asks for by a tag that not every registry has, such as {"node-fetch": "2.7.0"}.
+    overrides: Mapping[str, str] = field(default_factory=dict)
 
-    def program(self, folder: Path, name: str) -> str:
-        return str(folder / "node_modules" / ".bin" / name)
+    def programs(self, folder: Path) -> Path:
+        return folder / "node_modules" / ".bin"
 
     def version(self) -> str:
         return self.requirements[0].rpartition("@")[2]
@@ -55,6 +59,7 @@ class Npm:
         if shutil.which("npm") is None:
             raise NotInstallable("there is no npm on this machine")
         folder.mkdir(parents=True)
+        (folder / "package.json").write_text(json.dumps({"private": True, "overrides": dict(self.overrides)}))
         npm = ["npm", "install", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--omit=dev"]
         await _run([*npm, "--prefix", str(folder), *self.requirements])
 
@@ -85,5 +90,6 @@ async def _run(command: Sequence[str]) -> None:
             raise NotInstallable(f"not installed within {_INSTALL_SECONDS} s") from None
         raise
     if process.returncode:
-        lines = output.decode(errors="replace").strip().splitlines()
-        raise NotInstallable(next((line for line in reversed(lines) if line.strip()), "no reason given")[:300])
+        lines = [line.strip() for line in output.decode(errors="replace").splitlines()]
+        telling = [line for line in lines if re.match("(?i)(npm )?err", line)] or lines
+        raise NotInstallable(" ".join(telling[:3])[:300])

@@ -1,11 +1,15 @@
 """The applications, one a module. Each says how it is installed, configured and started, and nothing of its pages."""
 
 from tests.end_to_end.real_sites.application import Application
+from tests.end_to_end.real_sites.applications.calibre_web import CalibreWeb
+from tests.end_to_end.real_sites.applications.canaille import Canaille
 from tests.end_to_end.real_sites.applications.django_admin import DjangoAdmin
 from tests.end_to_end.real_sites.applications.django_allauth import DjangoAllauth
 from tests.end_to_end.real_sites.applications.django_two_factor_auth import DjangoTwoFactorAuth
 from tests.end_to_end.real_sites.applications.flask_appbuilder import FlaskAppBuilder
 from tests.end_to_end.real_sites.applications.jupyterlab import JupyterLab
+from tests.end_to_end.real_sites.applications.jupyterhub import JupyterHub
+from tests.end_to_end.real_sites.applications.jupyterhub_with_canaille import JupyterHubWithCanaille
 from tests.end_to_end.real_sites.applications.node_red import NodeRed
 from tests.end_to_end.real_sites.applications.octoprint import OctoPrint
 from tests.end_to_end.real_sites.applications.pypiserver import PypiServer
@@ -23,4 +27,8 @@ APPLICATIONS: tuple[type[Application], ...] = (
     OctoPrint,
     StreamlitAuthenticator,
     PypiServer,
+    CalibreWeb,
+    Canaille,
+    JupyterHub,
+    JupyterHubWithCanaille,
 )

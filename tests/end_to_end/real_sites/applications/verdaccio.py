@@ -20,7 +20,7 @@ class Verdaccio(Application):
 
     name = "Verdaccio"
     mechanics = "public single-page application; a button opens the log-in dialog"
-    packages = Npm(("verdaccio@6.8.0",))
+    packages = Npm(("verdaccio@6.8.0",), overrides={"node-fetch": "2.7.0"})
 
     async def prepare(self) -> None:
         digest = base64.b64encode(hashlib.sha1(self.password.encode(), usedforsecurity=False).digest()).decode()
