@@ -43,6 +43,10 @@ class Application:
     def slug(cls) -> str:
         return cls.__module__.rpartition(".")[2].replace("_", "-")
 
+    @classmethod
+    def version(cls) -> str:
+        return cls.packages.version()
+
     @property
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
@@ -50,6 +54,10 @@ class Application:
     @property
     def entry_point(self) -> str:
         return self.url + self.entry_path
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder / f"{self.slug()}.log"
 
     @property
     def credentials(self) -> Credentials:
@@ -66,6 +74,7 @@ class Application:
 
     async def ready(self) -> bool:
         """Whether it answers at its entry point, refusals such as 401 included."""
+        await asyncio.sleep(0.2)  # many log every request in vain
         with suppress(aiohttp.ClientError, TimeoutError):
             timeout = aiohttp.ClientTimeout(total=5)
             async with aiohttp.ClientSession(timeout=timeout) as client, client.get(self.entry_point) as answer:
@@ -74,9 +83,9 @@ class Application:
 
     async def start(self) -> None:
         """Installs what is missing (raises `NotInstallable`), prepares it, and returns when it is ready."""
-        self._programs = [self.packages.programs(await installed(self.packages, self.slug()))]
+        self._programs = [self.packages.programs(await installed(self.packages))]
         if self.further_packages is not None:
-            folder = await installed(self.further_packages, f"{self.slug()}-further")
+            folder = await installed(self.further_packages)
             self._programs.append(self.further_packages.programs(folder))
         self.folder.mkdir(parents=True, exist_ok=True)
         await self.prepare()

@@ -53,7 +53,7 @@ class Site:
 async def running(request: pytest.FixtureRequest, servers: Path) -> AsyncIterator[tuple[Application, SiteResult]]:
     chosen: type[Application] = request.param
     application = chosen(servers / chosen.slug())
-    result = SiteResult(chosen.name, chosen.packages.version(), chosen.mechanics)
+    result = SiteResult(chosen.name, chosen.version(), chosen.mechanics)
     try:
         await application.start()
     except NotInstallable as reason:
@@ -65,6 +65,7 @@ async def running(request: pytest.FixtureRequest, servers: Path) -> AsyncIterato
     finally:
         await application.stop()
         result.save(chosen.slug())
+        shutil.copy(application.log_path, RESULTS / f"{chosen.slug()}.log")
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ class PyPI:
     """Requirements such as `django==5.2.8`; the first is the application itself."""
 
     requirements: tuple[str, ...]
-    python: str = sys.executable
+    # When it needs another one than ours, such as "3.13".
+    python: str | None = None
 
     def programs(self, folder: Path) -> Path:
         return folder / "bin"
@@ -34,9 +35,7 @@ class PyPI:
         return self.requirements[0].rpartition("==")[2]
 
     async def install(self, folder: Path) -> None:
-        if shutil.which(self.python) is None:
-            raise NotInstallable(f"there is no {self.python} on this machine")
-        await _run([self.python, "-m", "venv", str(folder)])
+        await _run([_python(self.python) if self.python else sys.executable, "-m", "venv", str(folder)])
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         await _run([*pip, "--prefer-binary", *self.requirements])
 
@@ -64,15 +63,24 @@ class Npm:
         await _run([*npm, "--prefix", str(folder), *self.requirements])
 
 
-async def installed(packages: PyPI | Npm, name: str) -> Path:
+async def installed(packages: PyPI | Npm) -> Path:
     """The folder that holds these packages; installs them unless they are there. Raises `NotInstallable`."""
-    folder = FOLDER / name
+    folder = FOLDER / re.split(r"[\[=@]", packages.requirements[0])[0]
     stamp, wanted = folder / "installed.txt", "\n".join(packages.requirements)
     if not stamp.exists() or stamp.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         await packages.install(folder)
         stamp.write_text(wanted)
     return folder
+
+
+def _python(version: str) -> str:
+    """One that starts: a version manager has a `python3.13` in the path for every version that it might have."""
+    managed = Path.home().glob(f".pyenv/versions/{version}*/bin/python")
+    for path in [shutil.which(f"python{version}"), *map(str, managed)]:
+        if path and subprocess.run([path, "-c", ""], capture_output=True, timeout=30, check=False).returncode == 0:
+            return path
+    raise NotInstallable(f"there is no Python {version} on this machine")
 
 
 async def _run(command: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ DATABASE_URI = "sqlite:///{folder}/canaille.sqlite"
 
 [CANAILLE_OIDC]
 ACTIVE_JWKS = [{keys}]
+REQUIRE_NONCE = false
 """
 
 

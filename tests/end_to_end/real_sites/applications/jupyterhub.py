@@ -41,4 +41,4 @@ class JupyterHub(Application):
         return [self.program("jupyterhub"), "--config", str(self.folder / "jupyterhub_config.py")]
 
     def environment(self) -> Mapping[str, str]:
-        return {"CONFIGPROXY_AUTH_TOKEN": "a token of a test"}
+        return {"CONFIGPROXY_AUTH_TOKEN": "a-token-of-a-test"}

@@ -1,7 +1,7 @@
 from tests.end_to_end.real_sites.applications.canaille import Canaille
 from tests.end_to_end.real_sites.applications.jupyterhub import JupyterHub
 
-_CLIENT, _SECRET = "hub", "a secret of two applications"
+_CLIENT, _SECRET = "hub", "a-secret-of-two-applications"
 
 
 class JupyterHubWithCanaille(JupyterHub):
