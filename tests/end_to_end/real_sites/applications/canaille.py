@@ -37,7 +37,9 @@ class Canaille(Application):
         self.write("canaille.toml", _CONFIGURATION.format(host=host, folder=self.folder, factors=factors, keys=key))
         await self.canaille("db", "upgrade")
         names = ("--user-name", self.username, "--family-name", "L", "--formatted-name", "Ada L")
-        code = ("--secret-token", self.totp_secret) if self.totp_secret else ()
+        # Somebody who has never given a code is shown a page to scan the secret from.
+        used = ("--last-otp-login", "2026-01-01T00:00:00+00:00")
+        code = ("--secret-token", self.totp_secret, *used) if self.totp_secret else ()
         account = ("--emails", "ada@site.test", "--password", self.password, *code)
         await self.canaille("create", "user", "--quiet", *names, *account)
 

@@ -19,7 +19,7 @@ class JupyterHubWithCanaille(JupyterHub):
             *("--client-name", "Hub", "--client-uri", self.url, "--redirect-uris", callback),
             *("--grant-types", "authorization_code", "--response-types", "code"),
             *("--scope", "openid", "--scope", "profile", "--scope", "email"),
-            *("--token-endpoint-auth-method", "client_secret_basic"),
+            *("--token-endpoint-auth-method", "client_secret_post"),
         )
         settings = {
             "client_id": _CLIENT,
