@@ -29,7 +29,7 @@ class JupyterHubWithCanaille(JupyterHub):
             "token_url": f"{provider}/oauth/token",
             "userdata_url": f"{provider}/oauth/userinfo",
             "scope": ["openid", "profile", "email"],
-            "username_claim": "preferred_username",
+            "username_claim": "sub",
             "login_service": "Canaille",
             "allow_all": True,
         }
