@@ -1,3 +1,4 @@
+import base64
 import json
 from collections.abc import Mapping, Sequence
 
@@ -39,7 +40,7 @@ class Canaille(Application):
         names = ("--user-name", self.username, "--family-name", "L", "--formatted-name", "Ada L")
         # Somebody who has never given a code is shown a page to scan the secret from.
         used = ("--last-otp-login", "2026-01-01T00:00:00+00:00")
-        code = ("--secret-token", self.totp_secret, *used) if self.totp_secret else ()
+        code = ("--secret-token", base64.b32decode(self.totp_secret).decode(), *used) if self.totp_secret else ()
         account = ("--emails", "ada@site.test", "--password", self.password, *code)
         await self.canaille("create", "user", "--quiet", *names, *account)
 

@@ -5,4 +5,4 @@ class CanailleWithCodes(Canaille):
     name = "Canaille with codes"
     mechanics = "user name, password and TOTP code, each on a page of its own"
     factors = ("password", "otp")
-    totp_secret = "NB2HI4DTHIXS653XO4XXSZLBORZWK3TB"
+    totp_secret = "MNQW4YLJNRWGKLLTMVRXEZLUFUZDAMRW"
