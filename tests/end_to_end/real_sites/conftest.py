@@ -14,9 +14,10 @@ from tests.end_to_end.real_sites.application import Application
 from tests.end_to_end.real_sites.applications import APPLICATIONS
 from tests.end_to_end.real_sites.packages import NotInstallable
 from tests.end_to_end.real_sites.results import RESULTS, SiteResult
+from tests.end_to_end.test_three_processes import parakeet
 from tests.runner.browser.conftest import ignore, no_browser_is_left, settings_for, task_for
 
-__all__ = ["no_browser_is_left"]
+__all__ = ["no_browser_is_left", "parakeet"]
 
 
 @pytest.fixture(scope="session", autouse=True)
