@@ -28,6 +28,7 @@ class Application:
     # What it needs from another registry.
     further_packages: ClassVar[PyPI | Npm | None] = None
     entry_path: ClassVar[str] = "/"
+    check: ClassVar[str] = "login"
     username: ClassVar[str] = "ada"
     password: ClassVar[str] = "Correct-horse-7-battery"
     totp_secret: ClassVar[str | None] = None

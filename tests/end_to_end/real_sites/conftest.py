@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from services.runner.browser.attempt import AttemptReport, Credentials
+from services.runner.browser.attempt import AttemptReport, CheckTask, Credentials
 from services.runner.browser.run import run_browser_task
 from tests.end_to_end.real_sites.application import Application
 from tests.end_to_end.real_sites.applications import APPLICATIONS
@@ -36,8 +36,10 @@ class Site:
     webdriver_url: str
 
     async def log_in(self, given: str, credentials: Credentials) -> AttemptReport:
-        """Runs a `login` check there; `given` is the column of the results."""
-        task = task_for(self.application.entry_point, credentials=credentials, timeout_seconds=60, patience_seconds=10)
+        """Runs its check there; `given` is the column of the results."""
+        address = self.application.entry_point
+        checks = (CheckTask(self.application.check, address, credentials),)
+        task = task_for(address, checks=checks, timeout_seconds=60, patience_seconds=10)
         report = await run_browser_task(task, settings_for(self.webdriver_url), on_session=ignore)
         self.result.verdicts[given] = report.outcome.code
         self.result.seconds[given] = report.checks[0].duration_seconds

@@ -8,6 +8,7 @@ class JupyterHubWithCanaille(JupyterHub):
     """JupyterHub as the client of Canaille, each at an origin of its own."""
 
     name = "JupyterHub with Canaille"
+    check = "sso"
     mechanics = "OpenID Connect: a button at the client, user name and password at the provider"
 
     async def authenticator(self) -> str:
