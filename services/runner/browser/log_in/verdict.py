@@ -190,11 +190,7 @@ class Verdict:
 
     def _pending(self) -> bool:
         since = self._page.exchanges_since(self._mark)
-        latest = max((index for index, exchange in enumerate(since) if exchange.main_document), default=0)
-        # Of what an earlier document had under way, the end is not always told.
-        return any(
-            not exchange.ended and (exchange.main_document or exchange.background) for exchange in since[latest:]
-        )
+        return any(not exchange.ended and (exchange.main_document or exchange.background) for exchange in since)
 
     def _refusing_status(self, look: Look) -> int | None:
         if look.status in (*_SAYS_NO, _TOO_MANY):
