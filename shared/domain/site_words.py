@@ -127,7 +127,8 @@ _RIGHT_ONES = (
     r"|(?:voer|vul|ange|skriv|indtast|oppgi|wprowad(?:ź|z)|podaj|zadejte|vypl(?:ň|n)te|введите) .{{0,15}}"
     r"(?:correct|juist|geldig|korrekt|giltig|gyldig|riktig|poprawn|prawid|spr(?:á|a)vn|platn|правильн|корректн|верн)"
     r"\w* .{{0,15}}(?:{nouns})"
-    r"|do(?:ğ|g)ru .{{0,15}}(?:{nouns}).{{0,40}}girin|正しい.{{0,15}}(?:{nouns})|(?:正确|正確|有效)的?.{{0,10}}(?:{nouns})"
+    r"|do(?:ğ|g)ru .{{0,15}}(?:{nouns}).{{0,40}}girin"
+    r"|正しい.{{0,15}}(?:{nouns})|(?:正确|正確|有效)的?.{{0,10}}(?:{nouns})"
 )
 
 
