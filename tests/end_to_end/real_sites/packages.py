@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tests.servers.process import CACHE
 
-FOLDER = CACHE / "real-sites"
+# Scripts name their interpreter, so the path must not be that of a link.
+FOLDER = (CACHE / "real-sites").resolve()
 _INSTALL_SECONDS = 900
 
 
