@@ -17,6 +17,13 @@ test *arguments: (_install "requirements-dev.txt") _servers
 faults *arguments: (_install "requirements-dev.txt") _servers
     @{{ python }} -m pytest tests/faults tests/domain -m "long or not long" {{ arguments }}
 
+# Log in to real web applications that others wrote; installs them first, and writes docs/real-sites.md
+real-sites *arguments: (_install "requirements-dev.txt") _servers
+    #!/usr/bin/env bash
+    {{ python }} -m pytest tests/end_to_end/real_sites -m real_sites {{ arguments }}
+    tests=$?
+    {{ python }} -m tests.end_to_end.real_sites.results && exit $tests
+
 # Format, lint, types, import contracts, architecture, drift between tables and migrations
 check: (_install "requirements-dev.txt")
     {{ python }} -m ruff format --check .

@@ -33,6 +33,7 @@ _ACCOUNT = (
     r"|kullan(?:ı|i)c|hesab|e-?posta|felhaszn|fi(?:ó|o)k|utilizator|χρήστη|логин|пользовател|учетн|учётн|почт"
     r"|данные|ユーザー|アカウント|ログイン|メール|账号|帳號|账户|帐户|用户|用戶|登录|登入|계정|아이디|로그인"
 )
+_EITHER = f"{_ACCOUNT}|{_PASSWORD}"
 _NEGATIVE = (
     r"wrong|incorrect|invalid|unknown|\bbad\b|not recogni[sz]ed|not found|doesn.t (?:match|exist)"
     r"|do(?:es)? not (?:match|exist)|don.t match|not match|not correct|not valid|no match|fail|denied|mismatch"
@@ -117,6 +118,18 @@ _CANNOT_ENTER = (
     r"|adgang n(?:æ|ae)gtet|ingen tilgang|p(?:ä|a)(?:ä|a)sy ev(?:ä|a)tty|p(?:ř|r)(?:í|i)stup odep(?:ř|r)en"
     r"|eri(?:ş|s)im engellendi|доступ запрещ|доступ запрещён|認証に失敗|拒绝访问|访问被拒绝|认证失败|验证失败"
 )
+_RIGHT_ONES = (
+    # Politely: what was sent is not named, only what should have been.
+    r"(?:enter|provide|supply|type|use) (?:in )?(?:an? |the |your )?(?:correct|valid|right) .{{0,15}}(?:{nouns})"
+    r"|(?:g(?:ü|ue)ltige|korrekte|richtige)[nrs]? .{{0,15}}(?:{nouns}).{{0,60}} (?:ein|an)(?:geben)?\b"
+    r"|(?:saisi|entrez|introdu|ingres|inseri|insira|digite|informe|entre com).{{0,60}}(?:{nouns})"
+    r".{{0,30}}\b(?:valides?|corrects?|correct[oa]s?|v(?:á|a)lid[oa]s?|corrett[ioea]|valid[ieoa]|corret[oa]s?)\b"
+    r"|(?:voer|vul|ange|skriv|indtast|oppgi|wprowad(?:ź|z)|podaj|zadejte|vypl(?:ň|n)te|введите) .{{0,15}}"
+    r"(?:correct|juist|geldig|korrekt|giltig|gyldig|riktig|poprawn|prawid|spr(?:á|a)vn|platn|правильн|корректн|верн)"
+    r"\w* .{{0,15}}(?:{nouns})"
+    r"|do(?:ğ|g)ru .{{0,15}}(?:{nouns}).{{0,40}}girin"
+    r"|正しい.{{0,15}}(?:{nouns})|(?:正确|正確|有效)的?.{{0,10}}(?:{nouns})"
+)
 
 
 def _near(one: str, other: str) -> str:
@@ -128,11 +141,12 @@ _EXPIRED_WORDS = re.compile(_EXPIRED, re.IGNORECASE)
 _NOT_LOCKED = re.compile(_NEVER_LOCKED, re.IGNORECASE)
 _SAYINGS: tuple[tuple[Saying, re.Pattern[str]], ...] = (
     (Saying.PASSWORD_EXPIRED, re.compile(_near(_PASSWORD, _EXPIRED), re.IGNORECASE)),
-    (Saying.ACCOUNT_LOCKED, re.compile(_near(f"{_ACCOUNT}|{_PASSWORD}|access", _LOCKED), re.IGNORECASE)),
+    (Saying.ACCOUNT_LOCKED, re.compile(_near(f"{_EITHER}|access", _LOCKED), re.IGNORECASE)),
     (Saying.RATE_LIMITED, re.compile(_MANY, re.IGNORECASE)),
     (Saying.HUMAN_ASKED_FOR, re.compile(_HUMAN, re.IGNORECASE)),
     (Saying.MAINTENANCE, re.compile(_MAINTENANCE, re.IGNORECASE)),
-    (Saying.REFUSED, re.compile(f"{_near(f'{_ACCOUNT}|{_PASSWORD}', _NEGATIVE)}|{_CANNOT_ENTER}", re.IGNORECASE)),
+    (Saying.REFUSED, re.compile(f"{_near(_EITHER, _NEGATIVE)}|{_CANNOT_ENTER}", re.IGNORECASE)),
+    (Saying.REFUSED, re.compile(_RIGHT_ONES.format(nouns=_EITHER), re.IGNORECASE)),
 )
 
 

@@ -31,6 +31,13 @@ from shared.domain.site_words import Saying, refuses_code, saying_of
         "ユーザー名またはパスワードが正しくありません",
         "用户名或密码错误",
         "Неверный логин или пароль",
+        "Please enter a correct username and password. Note that both fields may be case-sensitive.",
+        "Bitte einen gültigen Benutzernamen und ein Passwort eingeben.",
+        "Saisissez un nom d'utilisateur et un mot de passe valides.",
+        "Por favor, introduzca un nombre de usuario y clave correctos.",
+        "Ange ett korrekt användarnamn och lösenord",
+        "Пожалуйста, введите правильные имя пользователя и пароль.",
+        "正しいユーザー名とパスワードを入力してください。",
     ],
 )
 def test_a_refused_log_in(text: str) -> None:
@@ -83,6 +90,9 @@ def test_other_answers(text: str, saying: Saying) -> None:
         "Mot de passe oublié ?",
         "パスワードを忘れた方",
         "You have no open orders.",
+        "Enter the code we sent to your e-mail. It is valid for 10 minutes.",
+        "Your e-mail: enter a valid 6-digit code",
+        "Your account is valid until 2027.",
     ],
 )
 def test_what_is_no_answer(text: str) -> None:

@@ -26,7 +26,7 @@ _KEPT = 400
 class Exchange:
     """One request of a page. `status` and `error` (`ERR_...`) are None while unknown; `sent`: it had a connection.
 
-    `asks_for_password`: the answer asked for HTTP authentication.
+    `asks_for_password`: the answer asked for HTTP authentication. `loader` tells which document it belongs to.
     """
 
     url: str
@@ -38,6 +38,7 @@ class Exchange:
     sent: bool = False
     ended: bool = False
     asks_for_password: bool = False
+    loader: str = ""
 
 
 class DevTools:
@@ -52,6 +53,8 @@ class DevTools:
         self._ids = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._pages: dict[str, str] = {}
+        self._documents: dict[str | None, str] = {}
+        self._left: set[str] = set()
         # The loop itself keeps tasks only weakly.
         self._listening: list[asyncio.Future[None]] = []
         self._sending: deque[asyncio.Future[None]] = deque(maxlen=_KEPT)
@@ -210,6 +213,8 @@ class DevTools:
             main = kind == "Document" and params.get("frameId") == target
             request = params["request"]
             exchange = Exchange(request["url"], request["method"], main, kind in ("XHR", "Fetch"))
+            exchange.loader = params.get("loaderId", "")
+            exchange.ended = exchange.loader in self._left
             self._by_request[number] = exchange
             self.exchanges.append(exchange)
             self.heard += 1
@@ -226,11 +231,22 @@ class DevTools:
             headers = {name.lower() for name in params["response"].get("headers", {})}
             exchange_or_none.asks_for_password = "www-authenticate" in headers
             exchange_or_none.sent = True
+            if exchange_or_none.main_document:
+                self._arrive(target, exchange_or_none.loader)
         elif method == "Network.loadingFailed":
             exchange_or_none.error = str(params.get("errorText", "")).removeprefix("net::")
             exchange_or_none.ended = True
         elif method == "Network.loadingFinished":
             exchange_or_none.ended = True
+
+    def _arrive(self, target: str | None, loader: str) -> None:
+        """At a new document. Of what the former one had under way, the end is not always told."""
+        former = self._documents.get(target, loader)
+        self._documents[target] = loader
+        if former != loader:
+            self._left.add(former)
+            for exchange in self.exchanges:
+                exchange.ended = exchange.ended or exchange.loader == former
 
 
 async def devtools_address(

@@ -50,7 +50,8 @@ const placed = /checkout|kasse|commande|pago|afrekenen|cassa/i.test(location.pat
 return {
   text_found: arguments[0] === null ? null : text.toLowerCase().includes(squeezed(arguments[0])),
   price: PRICE.test(text),
-  at_checkout: final || stepFields >= 2 || (stepFields >= 1 && spoken >= 1) || (spoken >= 1 && placed),
+  // Where something else leads on as well, a binding button is a short cut of a product page.
+  at_checkout: (final && !controls.express && !controls.basket) || stepFields >= 2 || (stepFields >= 1 && spoken >= 1) || (spoken >= 1 && placed),
   empty: !text.trim() && !all.some((node) => /^(IMG|CANVAS|VIDEO|SVG|IFRAME)$/i.test(node.tagName) && visible(node)),
   ...controls,
 };

@@ -4,6 +4,7 @@ A page sends its form to `../enter`, with what comes next in a hidden field `the
 takes it at `../code`. Its query says what the site does instead of letting us in.
 """
 
+import asyncio
 import base64
 import time
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ def make_app() -> web.Application:
     app.router.add_get("/basic/{rest:.*}", _basic)
     app.router.add_get("/account", _account)
     app.router.add_get("/plain-account", _account)
+    app.router.add_route("*", "/profile", _profile)
     app.router.add_get("/static/{page}", _static)
     app.router.add_post("/enter", _enter)
     app.router.add_post("/code", _take_code)
@@ -70,6 +72,13 @@ async def _account(request: web.Request) -> web.StreamResponse:
     if request.cookies.get(_COOKIE) != "in":
         raise web.HTTPSeeOther("/both")
     return _html(ACCOUNT.format(way_out="Log out" if request.path == "/account" else ""))
+
+
+async def _profile(request: web.Request) -> web.StreamResponse:
+    """An account's own page, which takes its time and has fields like those of a log-in."""
+    await asyncio.sleep(0.5)
+    fields = "<label>User name <input name='username'></label><label>E-mail <input type='email' name='email'></label>"
+    return _html(f"<a href='/logout'>Log out</a><form method='post'>{fields}<button>Save</button></form>")
 
 
 def _right(given: Mapping[str, object]) -> bool:

@@ -33,6 +33,7 @@ async def other_site() -> AsyncIterator[str]:
         "consent_wall",  # drawn once a consent dialog in a frame is answered
         "consent_banner",  # covered by a banner in a shadow root
         "replaced_fields",  # drawn anew while it is being filled
+        "name_step",  # name first; leads to an account's page with fields of its own
     ],
 )
 async def test_finds_and_fills(check: Check, site: str, page: str) -> None:

@@ -35,7 +35,7 @@ class Spent:
         return True
 
 
-@pytest.mark.parametrize("page", ["code", "boxes", "methods"])
+@pytest.mark.parametrize("page", ["code", "boxes", "methods", "code_or_leave"])
 async def test_types_the_code(check: Check, site: str, page: str) -> None:
     report = await check(f"{site}/both?next={page}", credentials=with_secret(SECRET), spend_code=Spent())
     assert report.outcome.code == "success", report
@@ -68,8 +68,9 @@ async def test_a_refused_code(check: Check, site: str, query: str, message: str)
     assert message in report.outcome.message
 
 
-async def test_without_a_secret_it_says_what_is_missing(check: Check, site: str) -> None:
-    report = await check(f"{site}/both?next=code")
+@pytest.mark.parametrize("page", ["code", "code_or_leave"])
+async def test_without_a_secret_it_says_what_is_missing(check: Check, site: str, page: str) -> None:
+    report = await check(f"{site}/both?next={page}")
     assert report.outcome.code == "login_not_confirmed"
     assert "asks for a one-time code, but no TOTP secret is stored" in report.outcome.message
 

@@ -23,11 +23,14 @@ const codeForm = (page) => {
   const fields = inputs.filter((node) => /^(text|tel|number|password)$/.test(node.type) && !/username|email|current-password/.test(node.autocomplete));
   for (const node of fields.filter((each) => each.maxLength === 1)) {
     const boxes = boxesAround(node);
-    if (boxes) return { fields: boxes, submit: codeSubmit(boxes[boxes.length - 1]), beside: null };
+    if (boxes) return { fields: boxes, submit: codeSubmit(boxes[boxes.length - 1]), beside: null, sure: true };
   }
   const ranked = fields.map((node) => [codeScore(node, page), node]).sort((a, b) => b[0] - a[0]);
   if (!ranked.length || ranked[0][0] < 5) return null;
   const field = ranked[0][1];
-  return { fields: [field], submit: codeSubmit(field), beside: passwords.find((node) => node !== field && holding(scopeOf(field))(node)) || null };
+  const inside = holding(scopeOf(field));
+  const alone = inputs.filter((node) => inside(node) && !/^(submit|image|button|checkbox|radio)$/.test(node.type)).length === 1;
+  const sure = alone && (/one-time-code/.test(field.autocomplete) || CODE.test(about(field)));
+  return { fields: [field], submit: codeSubmit(field), beside: passwords.find((node) => node !== field && inside(node)) || null, sure };
 };
 const codeSubmit = (field) => submitFor(scopeOf(field), field);

@@ -82,10 +82,12 @@ class _Sure:
     def greets(self, seen: Look) -> bool:
         if self._eyes.marker is not None:
             return bool(seen.marked)
-        return seen.welcomes and not self._before.welcomes
+        return seen.welcomes and not self._before.welcomes and not seen.keeps_out
 
 
 def _is_for_strangers(seen: Look, before: Look, roles: tuple[str, ...]) -> bool:
+    if seen.keeps_out:
+        return True
     name_first = before.form is not None and before.form.kind == "user"
     if seen.form is not None and (seen.form.password is not None or name_first):
         return True

@@ -44,11 +44,15 @@ class LoginForm:
 
 @dataclass(frozen=True, slots=True)
 class CodeForm:
-    """Where a one-time code goes: one field, or one box per digit. `beside`: the password field of the same form."""
+    """Where a one-time code goes: one field, or one box per digit. `beside`: the password field of the same form.
+
+    `sure`: the form is for nothing else, so whoever is shown it is not in yet, whatever else the page offers.
+    """
 
     fields: tuple[WebElement, ...]
     submit: WebElement | None
     beside: WebElement | None
+    sure: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,11 @@ class Look:
     captcha: bool
     marker_valid: bool
     marked: bool | None
+
+    @property
+    def keeps_out(self) -> bool:
+        """Whether it surely asks for a code. Such a page often has a log-out control, to give up by."""
+        return self.code is not None and self.code.sure
 
     def new_saying(self, before: "Look | None") -> tuple[str, Saying] | None:
         """The first words about the log-in that were not there before; notices speak first."""

@@ -114,7 +114,9 @@ class Verdict:
         """Whether the form that was sent still stands."""
         if self._sent is Sent.NAME:
             return look.form is not None and look.form.password is None
-        asked = look.form is not None and (look.form.password is not None or self._name_first)
+        # An account's own page may have fields like those of a log-in that asks for the name first.
+        name_asked = self._name_first and not (look.welcomes and not self._before.welcomes)
+        asked = look.form is not None and (look.form.password is not None or name_asked)
         return asked or (self._sent is Sent.CODE and look.code is not None)
 
     def _ended(self, look: Look, stands: bool) -> Facts | None:
@@ -157,7 +159,7 @@ class Verdict:
             if look.form is not None and look.form.password is not None:
                 return Then.PASSWORD
             return Then.PASSWORD_WAY if "password_way" in look.ways and not stands else None
-        if stands or look.welcomes or look.marked:
+        if stands or look.marked or (look.welcomes and not look.keeps_out):
             return None
         by_message = any(_SENT_BY_MESSAGE.search(line) for line in look.lines)
         if look.code is not None and not (by_message and "authenticator" in look.ways):
@@ -188,11 +190,7 @@ class Verdict:
 
     def _pending(self) -> bool:
         since = self._page.exchanges_since(self._mark)
-        latest = max((index for index, exchange in enumerate(since) if exchange.main_document), default=0)
-        # Of what an earlier document had under way, the end is not always told.
-        return any(
-            not exchange.ended and (exchange.main_document or exchange.background) for exchange in since[latest:]
-        )
+        return any(not exchange.ended and (exchange.main_document or exchange.background) for exchange in since)
 
     def _refusing_status(self, look: Look) -> int | None:
         if look.status in (*_SAYS_NO, _TOO_MANY):

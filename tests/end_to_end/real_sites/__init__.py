@@ -1,0 +1,1 @@
+"""Real web applications from package registries, none of them written here, logged in to by address and credentials."""
