@@ -13,8 +13,10 @@ from selenium.common.exceptions import JavascriptException, StaleElementReferenc
 from selenium.webdriver import Remote
 
 from services.runner.browser.attempt import BrowserTask, Step
-from services.runner.browser.devtools import DevTools, Exchange
+from services.runner.browser.devtools import DevTools
 from services.runner.browser.failures import PageTrouble
+from services.runner.browser.network_log import Exchange
+from services.runner.browser.step_pictures import StepPictures
 from services.runner.masking import Mask
 from shared.domain.evidence import Facts, TimedOut
 
@@ -25,6 +27,7 @@ _ASK_AGAIN = """
     const done = arguments[arguments.length - 1];
     fetch(location.href, {cache: "no-store"}).then((answer) => done(answer.status), () => done(0));
 """
+_MOST_CONSOLE_ERRORS = 50
 _STATE = Path(__file__).with_name("page_state.js").read_text("utf-8")
 
 
@@ -71,7 +74,8 @@ class Page:
         self.steps: list[Step] = []
         self.asked = ""
         self.loading = False
-        self._devtools = devtools
+        self.devtools = devtools
+        self.pictures = StepPictures(task.step_screenshots, driver, devtools, mask)
         self.patience = task.patience_seconds
         self._slow_after = task.slow_after_seconds
 
@@ -84,7 +88,11 @@ class Page:
             ok = True
         finally:
             took = self.clock.elapsed() - offset
-            self.steps.append(Step(name, offset, took, ok, self.mask.text(" ".join(detail))[:300]))
+            self.steps.append(Step(name, offset, took, ok, self.mask.beginning(" ".join(detail), 300)))
+            if ok:
+                # The last page is kept anyway, and it is the one that a step broke on.
+                self.learn_tokens()
+                self.pictures.take(len(self.steps), self.clock.left())
 
     def open(self, url: str) -> PageState:
         """Loads a page; a network error or the end of the time raises PageTrouble, a bad HTTP status does not."""
@@ -145,14 +153,20 @@ class Page:
         return TimedOut.PAGE if pending or self.loading else TimedOut.CHECK
 
     def exchanges(self) -> list[Exchange]:
-        return list(self._devtools.exchanges) if self._devtools is not None else []
+        return list(self.devtools.network.exchanges) if self.devtools is not None else []
+
+    def learn_tokens(self) -> None:
+        """The tokens and cookies that passed by until now are masked from here on."""
+        if self.devtools is not None:
+            self.mask.learn(set(self.devtools.network.tokens))
 
     def hears_network(self) -> bool:
-        return self._devtools is not None
+        return self.devtools is not None
 
     def console_errors(self) -> tuple[str, ...]:
-        errors = list(self._devtools.console_errors) if self._devtools is not None else []
-        return tuple(self.mask.text(error) for error in errors)
+        entries = list(self.devtools.console.entries) if self.devtools is not None else []
+        mine = [entry for entry in entries if entry.level == "error" and entry.at >= self.clock.started]
+        return tuple(entry.masked(self.mask, 500) for entry in mine[-_MOST_CONSOLE_ERRORS:])
 
     def facts(self, **found: Any) -> Facts:
         """The facts of the check so far; every text is masked here."""

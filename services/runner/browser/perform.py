@@ -1,5 +1,6 @@
 """From a claimed check to what is recorded of it: the browser's work, the evidence kept, the verdicts."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,7 +8,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.runner.browser.attempt import AttemptReport, CheckReport, Session
+from services.runner.browser.attempt import AttemptReport, CheckReport, Evidence, Session
 from services.runner.browser.run import run_browser_task
 from services.runner.browser.settings import BrowserSettings
 from services.runner.browser.task import task_of
@@ -19,6 +20,7 @@ from shared.secret_box import SecretBox
 
 log = structlog.get_logger(__name__)
 
+KEEP_SECONDS = 10.0
 _NOTE_SESSION = text("""
     UPDATE scheduled_jobs SET browser_session = jsonb_build_object(
         'id', CAST(:session AS text), 'webdriver_url', CAST(:url AS text), 'node', CAST(:node AS text))
@@ -37,7 +39,7 @@ class CheckPerformer:
         """All that one attempt may take when everything in it is slow."""
         budgets = self.settings
         around = budgets.acquire_seconds + budgets.control_seconds + budgets.cleanup_seconds * 2
-        return claimed.definition.timeout_seconds + around
+        return claimed.definition.timeout_seconds + around + KEEP_SECONDS
 
     async def perform(self, claimed: Claimed) -> Performed:
         """Raises `SecretUnreadable`."""
@@ -54,15 +56,18 @@ class CheckPerformer:
             await connection.execute(_NOTE_SESSION, {**url, "id": claimed.id, "token": claimed.token})
 
     async def _keep_evidence(self, claimed: Claimed, report: AttemptReport) -> AttemptReport:
-        kept = []
-        for item in report.evidence:
-            try:
+        kept = await asyncio.gather(*(self._keep(claimed, item) for item in report.evidence))
+        return replace(report, evidence=tuple(item for item in kept if item is not None))
+
+    async def _keep(self, claimed: Claimed, item: Evidence) -> Evidence | None:
+        try:
+            async with asyncio.timeout(KEEP_SECONDS):
                 await self.evidence.write(claimed.id, claimed.due_at, claimed.attempt, item.name, item.content)
-                kept.append(item)
-            except OSError as error:
-                # The verdict counts more than its picture.
-                log.error("evidence_not_kept", job=str(claimed.id), name=item.name, error=type(error).__name__)
-        return replace(report, evidence=tuple(kept))
+        except OSError as error:  # the store's own errors, and TimeoutError
+            # The verdict counts more than its picture.
+            log.error("evidence_not_kept", job=str(claimed.id), name=item.name, error=type(error).__name__)
+            return None
+        return item
 
 
 def _record_of(claimed: Claimed, report: AttemptReport) -> AttemptRecord:
@@ -71,7 +76,7 @@ def _record_of(claimed: Claimed, report: AttemptReport) -> AttemptRecord:
         outcome=report.outcome,
         started_at=claimed.started_at,
         duration_seconds=round(report.duration_seconds, 3),
-        checks=[_check_of(check) for check in report.checks],
+        checks=[_check_of(check, {item.name for item in report.evidence}) for check in report.checks],
         evidence=[
             {"name": item.name, "content_type": item.content_type, "bytes": len(item.content)}
             for item in report.evidence
@@ -87,7 +92,7 @@ def _record_of(claimed: Claimed, report: AttemptReport) -> AttemptRecord:
     )
 
 
-def _check_of(check: CheckReport) -> dict[str, Any]:
+def _check_of(check: CheckReport, kept: set[str]) -> dict[str, Any]:
     return {
         "check": check.check,
         "code": check.outcome.code,
@@ -102,6 +107,7 @@ def _check_of(check: CheckReport) -> dict[str, Any]:
                 "duration_seconds": round(step.duration_seconds, 3),
                 "ok": step.ok,
                 "detail": step.detail,
+                "evidence": step.evidence if step.evidence in kept else None,
             }
             for step in check.steps
         ],
