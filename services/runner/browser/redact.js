@@ -36,14 +36,17 @@
     for (const element of secretElements()) {
       if (!hidden.has(element)) hidden.set(element, element.getAttribute("style"));
       for (const [name, value] of HIDDEN) element.style?.setProperty(name, value, "important");
+      // What is told in place of a value takes no part in that.
+      if (tells(element.placeholder)) element.style.setProperty("opacity", "0", "important");
     }
     return true;
   }
   let complete = true;
   for (const element of secretElements()) complete &&= hidden.has(element);
   for (const [element, style] of hidden) {
-    if (style === null) element.removeAttribute("style");
-    else element.setAttribute("style", style);
+    // Without being read first, the attribute would stay behind, empty.
+    if (style === null && element.getAttribute("style") !== null) element.removeAttribute("style");
+    else if (style !== null) element.setAttribute("style", style);
   }
   hidden.clear();
   return complete;
