@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ _REDACT = Path(__file__).with_name("redact.js").read_text("utf-8")
 _BY_SCRIPT = f"return ({_REDACT})(...arguments)"
 # A world of our own: what the page has made of its globals neither hinders us nor sees us.
 _WORLD = "redaction"
+_TRIES = 3
 _FORMAT: dict[str, Any] = {"format": "jpeg", "quality": 60, "optimizeForSpeed": True}
 
 
@@ -25,20 +27,30 @@ class NotHidden(Exception):
 
 async def take_jpeg(devtools: DevTools, target: str | None, mask: Mask, seconds: float) -> bytes:
     """What the page `target` (None: the latest) shows, as a JPEG. Raises NotHidden, DevToolsSilent."""
+    try:
+        async with asyncio.timeout(seconds), devtools.taking:
+            for _ in range(_TRIES - 1):
+                with suppress(NotHidden):  # the page was just being replaced: then the new one
+                    return await _take(devtools, target, mask, seconds)
+            return await _take(devtools, target, mask, seconds)
+    except TimeoutError as error:
+        raise DevToolsSilent("Page.captureScreenshot") from error
+
+
+async def _take(devtools: DevTools, target: str | None, mask: Mask, seconds: float) -> bytes:
     sessions = devtools.sessions_of(target)
     if not sessions:
         raise NotHidden("the page is gone")
     try:
-        async with asyncio.timeout(seconds), devtools.taking:
-            worlds = [each for session in sessions for each in await _worlds(devtools, session, seconds)]
-            try:
-                await _redact(devtools, worlds, mask, "hide", seconds)
-                shot = await devtools.call("Page.captureScreenshot", session=sessions[0], seconds=seconds, **_FORMAT)
-            finally:
-                await _redact(devtools, worlds, mask, "show", seconds)
-            return base64.b64decode(shot["data"])
-    except (TimeoutError, KeyError) as error:
-        raise DevToolsSilent("Page.captureScreenshot") from error
+        worlds = [each for session in sessions for each in await _worlds(devtools, session, seconds)]
+        try:
+            await _redact(devtools, worlds, mask, "hide", seconds)
+            shot = await devtools.call("Page.captureScreenshot", session=sessions[0], seconds=seconds, **_FORMAT)
+        finally:
+            await _redact(devtools, worlds, mask, "show", seconds)
+        return base64.b64decode(shot["data"])
+    except KeyError as error:
+        raise NotHidden("the page is being replaced") from error
 
 
 def take_png(driver: Remote, mask: Mask) -> bytes:
