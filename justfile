@@ -41,7 +41,7 @@ fmt: (_install "requirements-dev.txt")
 
 # Compile the pinned requirements from pyproject.toml
 lock: (_install "requirements-dev.txt")
-    {{ lock }} --output-file requirements.txt
+    {{ lock }} --extra s3 --output-file requirements.txt
     {{ lock }} --extra embedded --output-file requirements-embedded.txt
     {{ lock }} --all-extras --output-file requirements-dev.txt
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from shared.evidence_store import EvidenceStore
+from shared.evidence_store import Place, open_store
 from tests.api.conftest import Service, fields, problem
 from tests.api.job_records import HOSTILE, add_job, record_callback, record_response
 from tests.api.records import record, record_attempt
@@ -143,11 +143,11 @@ async def test_an_unknown_result_is_not_found(api: httpx.AsyncClient) -> None:
 
 async def with_evidence(service: Service, name: str, content_type: str, content: bytes) -> str:
     result = await record(service, NOON, "element_missing", attempts=2)
-    store = EvidenceStore(service.settings.evidence_dir)
+    store = open_store(service.settings)
     for number in (1, 2):
         entry = {"name": name, "content_type": content_type, "bytes": len(content)}
         await record_attempt(service, result, NOON, number, "element_missing", [entry])
-        await store.write(result, NOON, number, name, content + str(number).encode())
+        await store.write(Place.of(result, NOON, number), name, content + str(number).encode())
     return f"/job-results/{result}/evidence/{name}"
 
 

@@ -14,7 +14,7 @@ from services.runner.browser.settings import BrowserSettings
 from services.runner.browser.task import task_of
 from services.runner.claim import Claimed
 from services.runner.performed import Performed, Verdict
-from shared.evidence_store import EvidenceStore
+from shared.evidence_store import EvidenceStore, Place
 from shared.ledger import AttemptRecord
 from shared.secret_box import SecretBox
 
@@ -56,16 +56,17 @@ class CheckPerformer:
             await connection.execute(_NOTE_SESSION, {**url, "id": claimed.id, "token": claimed.token})
 
     async def _keep_evidence(self, claimed: Claimed, report: AttemptReport) -> AttemptReport:
-        kept = await asyncio.gather(*(self._keep(claimed, item) for item in report.evidence))
+        place = Place.of(claimed.id, claimed.due_at, claimed.attempt)
+        kept = await asyncio.gather(*(self._keep(place, item) for item in report.evidence))
         return replace(report, evidence=tuple(item for item in kept if item is not None))
 
-    async def _keep(self, claimed: Claimed, item: Evidence) -> Evidence | None:
+    async def _keep(self, place: Place, item: Evidence) -> Evidence | None:
         try:
             async with asyncio.timeout(KEEP_SECONDS):
-                await self.evidence.write(claimed.id, claimed.due_at, claimed.attempt, item.name, item.content)
+                await self.evidence.write(place, item.name, item.content)
         except OSError as error:  # the store's own errors, and TimeoutError
             # The verdict counts more than its picture.
-            log.error("evidence_not_kept", job=str(claimed.id), name=item.name, error=type(error).__name__)
+            log.error("evidence_not_kept", job=str(place.job), name=item.name, error=f"{type(error).__name__}: {error}")
             return None
         return item
 
