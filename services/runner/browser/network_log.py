@@ -49,10 +49,11 @@ class Exchange:
 
 
 class NetworkLog:
-    """The last few hundred exchanges; `dropped` counts the earlier ones. `tokens` are secrets that passed by."""
+    """The last few hundred exchanges; `dropped` counts the earlier ones, `heard` all; `tokens` are secrets in them."""
 
     def __init__(self) -> None:
         self.exchanges: deque[Exchange] = deque(maxlen=_KEPT)
+        self.heard = 0
         self.dropped = 0
         self.tokens: set[str] = set()
         self._by_request: dict[str, tuple[Exchange, float]] = {}
@@ -103,6 +104,7 @@ class NetworkLog:
         self._by_request[number] = exchange, timestamp
         self.dropped += len(self.exchanges) == _KEPT
         self.exchanges.append(exchange)
+        self.heard += 1
         while len(self._by_request) > _KEPT:
             del self._by_request[next(iter(self._by_request))]
 

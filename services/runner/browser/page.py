@@ -82,6 +82,8 @@ class Page:
     @contextmanager
     def step(self, name: str) -> Iterator[list[str]]:
         """Records what is done inside; append to the list what the reader should know."""
+        self.learn_tokens()
+        self.pictures.step_begins(self.clock.left())
         offset, detail, ok = self.clock.elapsed(), list[str](), False
         try:
             yield detail
@@ -90,9 +92,7 @@ class Page:
             took = self.clock.elapsed() - offset
             self.steps.append(Step(name, offset, took, ok, self.mask.beginning(" ".join(detail), 300)))
             if ok:
-                # The last page is kept anyway, and it is the one that a step broke on.
-                self.learn_tokens()
-                self.pictures.take(len(self.steps), self.clock.left())
+                self.pictures.step_ended(len(self.steps))
 
     def open(self, url: str) -> PageState:
         """Loads a page; a network error or the end of the time raises PageTrouble, a bad HTTP status does not."""

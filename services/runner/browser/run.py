@@ -78,7 +78,7 @@ class _Attempt:
         limit = max(self._task.timeout_seconds - self._used, 0.0)
         clock = Clock(limit, max(limit - _SOFT_MARGIN_SECONDS, limit * 0.6))
         page = Page(browser.driver, browser.devtools, clock, self._mask, self._task)
-        browser.connection.before_change = page.pictures.settle
+        browser.connection.before_change = page.pictures.before_change
         facts = await run_until_deadline(browser, page, lambda: self._find_out(check, visit, page, browser), settings)
         seconds = settings.evidence_seconds
         prefix = f"{check.check}-" if len(self._task.checks) > 1 else ""

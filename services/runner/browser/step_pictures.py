@@ -24,22 +24,30 @@ _MOST_BYTES_EACH = 1024 * 1024
 class StepPictures:
     """Of one check. Policy `always`, `on_failure` (kept when the check does not pass) or `never`.
 
-    With DevTools a picture is taken beside the check, which waits for it only before it changes the page: `settle`.
-    Without, a picture stops the check for a moment, so only `always` takes any. Beyond the limit the earliest go.
+    The picture of a step is begun when the next one begins, since what the last one leaves is kept anyway. With
+    DevTools it is taken beside the check, which waits for it only before it changes the page: `before_change`. On
+    failure only is worth no picture of a page that nothing has happened to; nor, without DevTools, a stop of the check.
     """
 
     def __init__(self, policy: str, driver: Remote, devtools: DevTools | None, mask: Mask) -> None:
-        self._wanted = policy == "always" or (policy == "on_failure" and devtools is not None)
         self._policy = policy
+        self._wanted = policy == "always" or (policy == "on_failure" and devtools is not None)
         self._driver = driver
         self._devtools = devtools
         self._mask = mask
+        self._due: int | None = None
         self._pending: tuple[int, Future[bytes]] | None = None
         self._taken: dict[int, bytes] = {}
+        self._changed, self._heard = True, 0
 
-    def take(self, number: int, seconds_left: float) -> None:
-        """Of the step with this number, counted from 1. Never raises."""
-        if not self._wanted or seconds_left < _PICTURE_SECONDS:
+    def step_ended(self, number: int) -> None:
+        """The step with this number, counted from 1, has done what it was to do."""
+        self._due = number
+
+    def step_begins(self, seconds_left: float) -> None:
+        """Never raises."""
+        number, self._due = self._due, None
+        if number is None or not self._wanted or seconds_left < _PICTURE_SECONDS or not self._worth_it():
             return
         self.settle()
         try:
@@ -51,6 +59,16 @@ class StepPictures:
             return
         taking = take_jpeg(self._devtools, target, self._mask, _PICTURE_SECONDS)
         self._pending = number, asyncio.run_coroutine_threadsafe(taking, self._devtools.loop)
+
+    def before_change(self) -> None:
+        self._changed = True
+        self.settle()
+
+    def _worth_it(self) -> bool:
+        heard = self._devtools.network.heard if self._devtools is not None else 0
+        changed, self._changed = self._changed or heard != self._heard, False
+        self._heard = heard
+        return changed or self._policy == "always"
 
     def settle(self) -> None:
         """Waits for the picture under way. A browser that gives none in time is not asked again."""
@@ -69,7 +87,7 @@ class StepPictures:
     ) -> tuple[list[Evidence], list[Step]]:
         """What goes into the evidence, and the steps with the names of their pictures.
 
-        A step that broke off has none of its own: what it broke on is the `final` one.
+        The last step has none of its own: what it left, or broke on, is the `final` one.
         """
         if passed and self._policy != "always":
             return [], list(steps)
@@ -77,11 +95,9 @@ class StepPictures:
         kind = ("jpg", "image/jpeg") if self._devtools is not None else ("png", "image/png")
         names = {number: f"{name}.{kind[0]}" for number, name in names.items()}
         pieces = [Evidence(names[number], kind[1], content) for number, content in self._taken.items()]
-        broken = final if self._policy != "never" else None
-        return pieces, [
-            replace(step, evidence=names.get(number) or (None if step.ok else broken))
-            for number, step in enumerate(steps, 1)
-        ]
+        if final is not None and self._policy != "never":
+            names[len(steps)] = final
+        return pieces, [replace(step, evidence=names.get(number)) for number, step in enumerate(steps, 1)]
 
     def _keep(self, number: int, picture: bytes) -> None:
         if len(picture) > _MOST_BYTES_EACH:

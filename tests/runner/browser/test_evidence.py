@@ -117,7 +117,7 @@ async def test_a_failed_check_shows_a_picture_beside_each_step(check: Check, sho
     steps = {step.name: step.evidence for step in report.checks[0].steps}
     assert steps["open the entry point"] == "step-01-open-the-entry-point.jpg"
     assert steps["submit"] == "step-04-submit.jpg"
-    assert steps["see what happens"] == "step-05-see-what-happens.jpg"
+    assert steps["see what happens"] == "screenshot.jpg"
     kept = {item.name: item for item in report.evidence}
     pictures = [kept[name] for name in steps.values() if name is not None]
     assert all(item.content_type == "image/jpeg" and item.content[:3] == b"\xff\xd8\xff" for item in pictures)
