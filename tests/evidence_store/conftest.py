@@ -1,7 +1,5 @@
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -11,27 +9,6 @@ from shared.evidence_store import EvidenceStore
 from shared.evidence_store.folder import FolderStore
 from shared.evidence_store.s3 import S3Store
 from tests.servers.s3 import KEYS, S3Server
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def s3_server(servers: Path) -> AsyncIterator[S3Server]:
-    server = S3Server(servers / "s3")
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest_asyncio.fixture(params=["folder", "s3", "s3 under a prefix"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path, s3_server: S3Server) -> AsyncIterator[EvidenceStore]:
-    """An empty store of each kind."""
-    if request.param == "folder":
-        yield FolderStore(tmp_path / "evidence")
-        return
-    bucket = f"evidence-{uuid4()}"
-    await asyncio.to_thread(s3_server.make_bucket, bucket)
-    made = S3Store(bucket, endpoint_url=s3_server.url, prefix="/parakeet/" if "prefix" in request.param else "", **KEYS)
-    yield made
-    await made.close()
 
 
 @pytest_asyncio.fixture(params=["folder", "s3", "s3 without its bucket"])
