@@ -25,7 +25,7 @@ _SECRET_KEY = r"[\w.\-]*(?:token|passw(?:or)?d|pwd|secret|api[_-]?key|authori[sz
 _IN_JSON = re.compile(rf"(?i)({_QUOTE}{_SECRET_KEY}{_QUOTE}\s*:\s*{_QUOTE})[^\"'&\\<>\s]+(?={_QUOTE})")
 _AUTHORIZATION = re.compile(r"(?i)\b((?:bearer|basic)\s+)(?=\S*[\d=])[A-Za-z0-9._~+/\-]{8,}=*")
 _JSON_WEB_TOKEN = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
-_LEAST_LEARNED = 4
+_LEAST_LEARNED = 6
 _MOST_LEARNED = 300
 
 
@@ -59,14 +59,19 @@ class Mask:
         names = (each.username for each in log_ins if re.search(r"[^A-Za-z]", each.username))
         return cls((*(each.password for each in log_ins), *(each.totp_secret or "" for each in log_ins)), names)
 
-    def learn(self, secrets: Iterable[str]) -> None:
-        """More secrets, as they become known: codes that were typed, tokens and cookies that were heard."""
-        new = {secret for secret in secrets if len(secret) >= _LEAST_LEARNED} - self._secrets
-        new = set(sorted(new)[: _MOST_LEARNED - self._learned])
+    def add(self, *secrets: str) -> None:
+        """Secrets that are known only later, such as one-time codes."""
+        new = {secret for secret in secrets if secret} - self._secrets
         if new:
-            self._learned += len(new)
             self._secrets |= new
             self._compile()
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Tokens and cookies that were heard: those that are long enough to be told from words, and not too many."""
+        new = sorted({secret for secret in secrets if len(secret) >= _LEAST_LEARNED} - self._secrets)
+        new = new[: _MOST_LEARNED - self._learned]
+        self._learned += len(new)
+        self.add(*new)
 
     def text(self, text: str) -> str:
         masked = self._known.sub(MASK, text) if self._known else text

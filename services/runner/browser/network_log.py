@@ -24,7 +24,8 @@ class Exchange:
     """One request of a page. `status` and `error` (`ERR_...`) are None while unknown; `sent`: it had a connection.
 
     `started` is on the monotonic clock of this process, in seconds; parts of the time are in milliseconds, None when
-    the connection was reused or the time is unknown. `bytes` is what came over the wire.
+    the connection was reused or the time is unknown. `bytes` is what came over the wire. `asks_for_password`: the
+    answer asked for HTTP authentication.
     """
 
     url: str
@@ -46,6 +47,7 @@ class Exchange:
     from_cache: bool = False
     remote_address: str | None = None
     protocol: str | None = None
+    asks_for_password: bool = False
 
 
 class NetworkLog:
@@ -80,6 +82,8 @@ class NetworkLog:
             case "Network.responseReceived":
                 exchange.status, exchange.sent = params["response"]["status"], True
                 exchange.kind = params.get("type", exchange.kind)
+                headers = {name.lower() for name in params["response"].get("headers", {})}
+                exchange.asks_for_password = "www-authenticate" in headers
                 _note_response(exchange, params["response"], began)
             case "Network.loadingFailed":
                 exchange.error = str(params.get("errorText", "")).removeprefix("net::")

@@ -20,7 +20,8 @@
   function* secretElements() {
     for (const root of roots(apart ? document : window.top.document)) {
       for (const field of root.querySelectorAll("input, textarea")) {
-        if (field.type === "password" || tells(field.value) || tells(field.placeholder)) yield field;
+        const code = field.maxLength === 1 || field.autocomplete === "one-time-code";
+        if (code || field.type === "password" || tells(field.value) || tells(field.placeholder)) yield field;
       }
       if (!apart) for (const frame of root.querySelectorAll("iframe, frame")) if (!inside(frame)) yield frame;
       if (!tells(whole(root))) continue;
