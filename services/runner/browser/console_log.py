@@ -28,7 +28,8 @@ class ConsoleEntry:
 
     def masked(self, mask: Mask, most: int) -> str:
         """At most so many characters; of a text that was cut, not the end, which may be half of a secret."""
-        return mask.beginning(self.text[: -mask.longest or None] if self.cut else self.text, most)
+        masked = mask.text(self.text)
+        return (masked[: -mask.longest or None] if self.cut else masked)[:most]
 
 
 class ConsoleLog:

@@ -33,7 +33,7 @@ async function go() {{
   shown.textContent = all; document.title = all;
   history.replaceState(null, "", "/login?ticket={IN_URL}&said=" + password);
   said.textContent = "Wrong password: " + password;
-  setTimeout(() => {{ throw new Error("x".repeat(1990) + password) }});
+  setTimeout(() => {{ throw new Error("12345" + password.repeat(300)) }});
   throw new Error(all);
 }}
 </script>"""
