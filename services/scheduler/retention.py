@@ -47,6 +47,7 @@ _MARK = text("""
         AS gone(job, due_at, number)
     WHERE attempts.scheduled_job_id = gone.job AND attempts.due_at = gone.due_at AND attempts.number = gone.number
 """)
+_KNOWN = text("SELECT EXISTS (SELECT 1 FROM attempts WHERE evidence <> '[]'::jsonb AND evidence_removed_at IS NULL)")
 # A runner writes evidence before its row is there; until then the scheduled job is.
 _NEEDED = text("""
     SELECT asked.position FROM unnest(CAST(:jobs AS uuid[]), CAST(:numbers AS smallint[]), CAST(:days AS date[]))
@@ -85,7 +86,11 @@ async def remove_strays(engine: AsyncEngine, store: EvidenceStore) -> None:
     """Delete what no attempt knows of: a runner wrote it that was cut off, or its rows are gone.
 
     What is due later than the day before yesterday is left alone: it may be shown before, or without, being recorded.
+    A database that knows of no evidence at all is rather another one than that of this store, so nothing is deleted.
     """
+    async with engine.connect() as connection:
+        if not (await connection.execute(_KNOWN)).scalar_one():
+            return
     before = datetime.now(UTC).date() - timedelta(days=1)
     async for day in store.days():
         if day >= before:

@@ -158,3 +158,10 @@ async def test_what_cannot_be_deleted_holds_up_nothing_else(world: World, store:
     assert stuck.job not in await marked(world)
     with pytest.raises(StoreUnavailable):
         await clear(world, refusing)
+
+
+async def test_a_database_that_knows_of_no_evidence_deletes_none(world: World, store: EvidenceStore) -> None:
+    place = Place.of(uuid4(), days_ago(5), 1)
+    await store.write(place, "a.txt", b"x")
+    await remove_strays(world.engine, store)
+    assert await kept(store) == {place}
