@@ -2,8 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,21 @@ class NotHidden(Exception):
     """A secret could not be hidden, or the page was replaced meanwhile."""
 
 
-async def take_jpeg(devtools: DevTools, target: str | None, mask: Mask, seconds: float) -> bytes:
-    """What the page `target` (None: the latest) shows, as a JPEG. Raises NotHidden, DevToolsSilent."""
+async def take_jpeg(
+    devtools: DevTools, target: str | None, mask: Mask, seconds: float, still: Callable[[], bool] = lambda: True
+) -> bytes:
+    """What the page `target` (None: the latest) shows, as a JPEG. Raises NotHidden, DevToolsSilent.
+
+    A picture that fails is taken again while it is `still` the one that is wanted.
+    """
     try:
         async with asyncio.timeout(seconds), devtools.taking:
             for _ in range(_TRIES - 1):
-                with suppress(NotHidden):  # the page was just being replaced: then the new one
+                try:
                     return await _take(devtools, target, mask, seconds)
+                except NotHidden:  # the page was just being replaced: then the new one
+                    if not still():
+                        raise
             return await _take(devtools, target, mask, seconds)
     except TimeoutError as error:
         raise DevToolsSilent("Page.captureScreenshot") from error

@@ -29,10 +29,9 @@ _CHANGING = {
     Command.GO_BACK,
     Command.GO_FORWARD,
     Command.CLICK_ELEMENT,
-    Command.CLEAR_ELEMENT,
-    Command.SEND_KEYS_TO_ELEMENT,
     Command.W3C_ACTIONS,
 }
+_TYPING = {Command.CLEAR_ELEMENT, Command.SEND_KEYS_TO_ELEMENT}
 
 
 class ConnectionTrouble(Exception):
@@ -64,7 +63,7 @@ def split_userinfo(url: str) -> tuple[str, dict[str, str]]:
 class DeadlineConnection(RemoteConnection):
     """One thread sends commands; any thread may move `deadline` (on time.monotonic) or call `abort`.
 
-    `before_change` is called before each command that changes what the page shows.
+    `before_change` is called before each command that changes what the page shows; True: it only types.
     """
 
     def __init__(self, webdriver_url: str, deadline: float) -> None:
@@ -72,7 +71,7 @@ class DeadlineConnection(RemoteConnection):
         config = ClientConfig(remote_server_addr=self._address, keep_alive=False)
         super().__init__(client_config=config, ignore_proxy=True)
         self.deadline = deadline
-        self.before_change: Callable[[], None] = lambda: None
+        self.before_change: Callable[[bool], None] = lambda typing: None
         self.stuck = False  # the driver still works on a command that got no answer
         self._headers = {
             "Accept": "application/json",
@@ -86,8 +85,8 @@ class DeadlineConnection(RemoteConnection):
 
     def execute(self, command: str, params: dict[str, Any]) -> dict[str, Any]:
         """Sends one command and returns the driver's answer in the form selenium's error handler expects."""
-        if command in _CHANGING:
-            self.before_change()
+        if command in _CHANGING or command in _TYPING:
+            self.before_change(command in _TYPING)
         method, template = self._commands[command]
         path = string.Template(template).substitute(params)
         in_path = {word[1:] for word in template.split("/") if word.startswith("$")}

@@ -1,6 +1,6 @@
 // Hides the secrets of a page while its picture is taken, by styles alone, so that the page goes on undisturbed.
 //   hide: true when everything secret that can be reached is hidden
-//   show: puts every style back; false when something secret was to be seen that `hide` had not found
+//   show: puts every style back; false when something secret was to be seen that `hide` had not found, or was typed
 // With `apart`, each frame is told by itself; else this reaches into frames, and hides those that it can't look into.
 (secrets, what, apart) => {
   const HIDDEN = [["transition", "none"], ["animation", "none"], ["-webkit-text-security", "disc"], ["filter", "blur(6px)"]];
@@ -32,23 +32,42 @@
     }
   }
 
-  const hidden = (globalThis.__hiddenWhileTaken ??= new Map());
-  if (what === "hide") {
-    for (const element of secretElements()) {
-      if (!hidden.has(element)) hidden.set(element, element.getAttribute("style"));
-      for (const [name, value] of HIDDEN) element.style?.setProperty(name, value, "important");
-      // What is told in place of a value takes no part in that.
-      if (tells(element.placeholder)) element.style.setProperty("opacity", "0", "important");
+  function* fields() {
+    for (const root of roots(apart ? document : window.top.document)) yield* root.querySelectorAll("input, textarea");
+  }
+  function hide(element) {
+    if (!element.style || hidden.has(element)) return;
+    const styles = tells(element.placeholder) ? [...HIDDEN, ["opacity", "0"]] : HIDDEN;
+    const before = styles.map(([name]) => [name, element.style.getPropertyValue(name), element.style.getPropertyPriority(name)]);
+    const whole = element.getAttribute("style");
+    for (const [name, value] of styles) element.style.setProperty(name, value, "important");
+    hidden.set(element, { before, whole, ours: element.getAttribute("style") });
+  }
+  function show(element, { before, whole, ours }) {
+    if (element.getAttribute("style") === ours) {
+      if (whole === null) element.removeAttribute("style");
+      else element.setAttribute("style", whole);
+      return;
     }
+    // The page has styled it meanwhile, which stays.
+    for (const [name, value, priority] of before) {
+      if (value) element.style.setProperty(name, value, priority);
+      else element.style.removeProperty(name);
+    }
+  }
+
+  const { hidden, values } = (globalThis.__whileTaken ??= { hidden: new Map(), values: new Map() });
+  if (what === "hide") {
+    for (const field of fields()) values.set(field, field.value);
+    for (const element of secretElements()) hide(element);
     return true;
   }
   let complete = true;
   for (const element of secretElements()) complete &&= hidden.has(element);
-  for (const [element, style] of hidden) {
-    // Without being read first, the attribute would stay behind, empty.
-    if (style === null && element.getAttribute("style") !== null) element.removeAttribute("style");
-    else if (style !== null) element.setAttribute("style", style);
-  }
+  // What was typed meanwhile may be half of a secret.
+  for (const field of fields()) complete &&= values.get(field) === field.value;
+  for (const [element, kept] of hidden) show(element, kept);
   hidden.clear();
+  values.clear();
   return complete;
 }

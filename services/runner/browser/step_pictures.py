@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -25,8 +26,8 @@ class StepPictures:
     """Of one check. Policy `always`, `on_failure` (kept when the check does not pass) or `never`.
 
     The picture of a step is begun when the next one begins, since what the last one leaves is kept anyway. With
-    DevTools it is taken beside the check, which waits for it only before it changes the page: `before_change`. On
-    failure only is worth no picture of a page that nothing has happened to; nor, without DevTools, a stop of the check.
+    DevTools it is taken beside the check, which waits for it only before it clicks in or leaves the page. A page that
+    nothing has happened to is worth another picture with `always` only; so is, without DevTools, a stop of the check.
     """
 
     def __init__(self, policy: str, driver: Remote, devtools: DevTools | None, mask: Mask) -> None:
@@ -39,6 +40,7 @@ class StepPictures:
         self._pending: tuple[int, Future[bytes]] | None = None
         self._taken: dict[int, bytes] = {}
         self._changed, self._heard = True, 0
+        self._changed_since = threading.Event()
 
     def step_ended(self, number: int) -> None:
         """The step with this number, counted from 1, has done what it was to do."""
@@ -57,12 +59,16 @@ class StepPictures:
             target = None if self._devtools.only_page() else self._driver.current_window_handle
         except (WebDriverException, ConnectionTrouble, NotHidden):
             return
-        taking = take_jpeg(self._devtools, target, self._mask, _PICTURE_SECONDS)
+        self._changed_since = changed = threading.Event()
+        taking = take_jpeg(self._devtools, target, self._mask, _PICTURE_SECONDS, lambda: not changed.is_set())
         self._pending = number, asyncio.run_coroutine_threadsafe(taking, self._devtools.loop)
 
-    def before_change(self) -> None:
+    def before_change(self, typing: bool) -> None:
+        """What is typed spoils a picture under way, if it comes to that; the page will still be there in the next."""
         self._changed = True
-        self.settle()
+        self._changed_since.set()
+        if not typing or self._policy == "always":
+            self.settle()
 
     def _worth_it(self) -> bool:
         heard = self._devtools.network.heard if self._devtools is not None else 0

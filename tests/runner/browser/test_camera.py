@@ -102,6 +102,15 @@ async def test_the_page_is_left_as_it_was(browser: Browser) -> None:
     assert field == ONE
 
 
+async def test_what_is_typed_meanwhile_spoils_the_picture(browser: Browser) -> None:
+    await show(browser, "<input id=a oninput=1>", "")
+    # Each frame types one more letter of a secret, so that no two looks at the field are the same.
+    typing = "const type = () => { a.value += 'w'; requestAnimationFrame(type) }; type()"
+    await browser.start(lambda: browser.driver.execute_script(typing))
+    with pytest.raises(NotHidden):
+        await take_jpeg(devtools_of(browser), None, Mask([ONE]), 5)
+
+
 async def test_a_secret_that_comes_up_while_the_picture_is_taken_spoils_it(browser: Browser) -> None:
     html = "<p id=said></p><script>said.ownerDocument.defaultView.n = 0;(function say() { said.textContent = "
     html += "n++ % 2 ? '' : 'SECRET'; setTimeout(say, 1) })()</script>"

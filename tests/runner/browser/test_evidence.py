@@ -115,7 +115,7 @@ async def test_the_console_is_told_with_its_warnings(check: Check, leaking: str)
 async def test_a_failed_check_shows_a_picture_beside_each_step(check: Check, shop: str) -> None:
     report = await check(f"{shop}/initech/login", credentials=Credentials("probe", "last-years"))
     steps = {step.name: step.evidence for step in report.checks[0].steps}
-    assert steps["open the entry point"] == "step-01-open-the-entry-point.jpg"
+    assert steps["fill the log-in form"] == "step-03-fill-the-log-in-form.jpg"
     assert steps["submit"] == "step-04-submit.jpg"
     assert steps["see what happens"] == "screenshot.jpg"
     kept = {item.name: item for item in report.evidence}
@@ -155,7 +155,7 @@ async def test_the_evidence_of_each_check_is_kept_and_the_first_failure_is_told(
     )
     report = await check("", checks=checks)
     names = {item.name for item in report.evidence}
-    assert {"login-screenshot.jpg", "product_page-screenshot.jpg", "login-step-01-open-the-entry-point.jpg"} <= names
+    assert {"login-screenshot.jpg", "product_page-screenshot.jpg", "login-step-03-fill-the-log-in-form.jpg"} <= names
     assert report.final_url == f"{shop}/initech/login"
 
 
