@@ -25,36 +25,37 @@ class NotHidden(Exception):
 
 
 async def take_jpeg(
-    devtools: DevTools, target: str | None, mask: Mask, seconds: float, still: Callable[[], bool] = lambda: True
+    devtools: DevTools, target: str | None, mask: Mask, seconds: float, still: Callable[[], bool] | None = None
 ) -> bytes:
     """What the page `target` (None: the latest) shows, as a JPEG. Raises NotHidden, DevToolsSilent.
 
-    A picture that fails is taken again while it is `still` the one that is wanted.
+    A picture that fails is taken again while it is `still` the one that is wanted. With `still`, somebody may type
+    meanwhile, which spoils it.
     """
     try:
         async with asyncio.timeout(seconds), devtools.taking:
             for _ in range(_TRIES - 1):
                 try:
-                    return await _take(devtools, target, mask, seconds)
+                    return await _take(devtools, target, mask, seconds, still is not None)
                 except NotHidden:  # the page was just being replaced: then the new one
-                    if not still():
+                    if still is not None and not still():
                         raise
-            return await _take(devtools, target, mask, seconds)
+            return await _take(devtools, target, mask, seconds, still is not None)
     except TimeoutError as error:
         raise DevToolsSilent("Page.captureScreenshot") from error
 
 
-async def _take(devtools: DevTools, target: str | None, mask: Mask, seconds: float) -> bytes:
+async def _take(devtools: DevTools, target: str | None, mask: Mask, seconds: float, typing: bool) -> bytes:
     sessions = devtools.sessions_of(target)
     if not sessions:
         raise NotHidden("the page is gone")
     try:
         worlds = [each for session in sessions for each in await _worlds(devtools, session, seconds)]
         try:
-            await _redact(devtools, worlds, mask, "hide", seconds)
+            await _redact(devtools, worlds, mask, "hide", seconds, typing)
             shot = await devtools.call("Page.captureScreenshot", session=sessions[0], seconds=seconds, **_FORMAT)
         finally:
-            await _redact(devtools, worlds, mask, "show", seconds)
+            await _redact(devtools, worlds, mask, "show", seconds, typing)
         return base64.b64decode(shot["data"])
     except KeyError as error:
         raise NotHidden("the page is being replaced") from error
@@ -91,8 +92,10 @@ def _frames(tree: dict[str, Any]) -> Iterator[str]:
         yield from _frames(child)
 
 
-async def _redact(devtools: DevTools, worlds: list[tuple[str, int]], mask: Mask, what: str, seconds: float) -> None:
-    arguments = [{"value": mask.unseen}, {"value": what}, {"value": True}]
+async def _redact(
+    devtools: DevTools, worlds: list[tuple[str, int]], mask: Mask, what: str, seconds: float, typing: bool
+) -> None:
+    arguments = [{"value": value} for value in (mask.unseen, what, True, typing)]
     calls = [
         devtools.call(
             "Runtime.callFunctionOn",

@@ -1,8 +1,9 @@
 // Hides the secrets of a page while its picture is taken, by styles alone, so that the page goes on undisturbed.
 //   hide: true when everything secret that can be reached is hidden
-//   show: puts every style back; false when something secret was to be seen that `hide` had not found, or was typed
+//   show: puts every style back; false when something secret was to be seen that `hide` had not found, or, with `typing`,
+//         when a field's value has changed
 // With `apart`, each frame is told by itself; else this reaches into frames, and hides those that it can't look into.
-(secrets, what, apart) => {
+(secrets, what, apart, typing) => {
   const HIDDEN = [["transition", "none"], ["animation", "none"], ["-webkit-text-security", "disc"], ["filter", "blur(6px)"]];
   const tells = (text) => Boolean(text) && secrets.some((secret) => text.includes(secret));
   const whole = (root) => (root.nodeType === 9 ? root.documentElement?.textContent : root.textContent);
@@ -65,7 +66,7 @@
   let complete = true;
   for (const element of secretElements()) complete &&= hidden.has(element);
   // What was typed meanwhile may be half of a secret.
-  for (const field of fields()) complete &&= values.get(field) === field.value;
+  if (typing) for (const field of fields()) complete &&= values.get(field) === field.value || field.type === "hidden";
   for (const [element, kept] of hidden) show(element, kept);
   hidden.clear();
   values.clear();
