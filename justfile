@@ -46,11 +46,11 @@ fmt: (_install "requirements-dev.txt")
     {{ python }} -m ruff format .
     {{ python }} -m ruff check --fix .
 
-# Compile the pinned requirements from pyproject.toml
+# Compile the pinned requirements from pyproject.toml; the smaller ones pin nothing else than the largest
 lock: (_install "requirements-dev.txt")
-    {{ lock }} --output-file requirements.txt
-    {{ lock }} --extra embedded --output-file requirements-embedded.txt
     {{ lock }} --all-extras --output-file requirements-dev.txt
+    {{ lock }} --constraint requirements-dev.txt --extra s3 --output-file requirements.txt
+    {{ lock }} --constraint requirements-dev.txt --extra embedded --output-file requirements-embedded.txt
 
 lock := ".venv/bin/uv pip compile pyproject.toml --quiet --universal --no-annotate --no-header"
 

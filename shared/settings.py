@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cryptography.fernet import Fernet
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.domain.address_guard import AddressGuard
@@ -23,7 +24,8 @@ def errors_told() -> Iterator[None]:
         yield
     except ValidationError as error:
         for item in error.errors(include_input=False):
-            print(f"PARAKEET_{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}", file=sys.stderr)
+            name = f"PARAKEET_{'.'.join(map(str, item['loc'])).upper()}: " if item["loc"] else ""
+            print(f"{name}{item['msg']}", file=sys.stderr)
         sys.exit(2)
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -96,6 +98,47 @@ class CallbackSettings(BaseSettings):
     def _understood(cls, items: tuple[str, ...]) -> tuple[str, ...]:
         AddressGuard(items)
         return items
+
+
+class EvidenceSettings(BaseSettings):
+    """Where evidence lies: a folder that the processes share, or a bucket of an S3-compatible store.
+
+    Without keys the S3 client looks where it always does: its own variables, its files, the machine's role.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PARAKEET_", extra="ignore", frozen=True)
+
+    evidence_store: Literal["folder", "s3"] = "folder"
+    evidence_dir: Path = Path(".parakeet/evidence")
+    evidence_s3_bucket: str | None = None
+    evidence_s3_prefix: str = Field("", max_length=200)
+    evidence_s3_endpoint_url: str | None = None
+    evidence_s3_region: str | None = None
+    evidence_s3_access_key: SecretStr | None = None
+    evidence_s3_secret_key: SecretStr | None = None
+
+    @field_validator(
+        "evidence_s3_bucket",
+        "evidence_s3_endpoint_url",
+        "evidence_s3_region",
+        "evidence_s3_access_key",
+        "evidence_s3_secret_key",
+        mode="before",
+    )
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "EvidenceSettings":
+        if self.evidence_store == "s3":
+            if self.evidence_s3_bucket is None:
+                raise ValueError("PARAKEET_EVIDENCE_S3_BUCKET is needed for the store s3")
+            if (self.evidence_s3_access_key is None) is not (self.evidence_s3_secret_key is None):
+                raise ValueError("PARAKEET_EVIDENCE_S3_ACCESS_KEY and PARAKEET_EVIDENCE_S3_SECRET_KEY: both or neither")
+            if find_spec("boto3") is None:
+                raise ValueError("PARAKEET_EVIDENCE_STORE=s3 needs the package boto3, which the Docker image has")
+        return self
 
 
 def _items(value: object) -> object:

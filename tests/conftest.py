@@ -1,17 +1,23 @@
 """The real servers as fixtures: each starts when the first test asks for it, and stops with the session."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
 from services.embedded.driver import Driver, find_or_install
+from shared.evidence_store import EvidenceStore
+from shared.evidence_store.folder import FolderStore
+from shared.evidence_store.s3 import S3Store
 from tests.servers.grid import Grid, StandaloneGrid
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import servers_folder
 from tests.servers.rabbitmq import RabbitMQ
+from tests.servers.s3 import KEYS, S3Server
 from tests.servers.valkey import ValkeyServer
 
 # Another PostgreSQL than the wheel's, such as Debian's under /usr/lib/postgresql/15/bin.
@@ -74,6 +80,27 @@ async def webdriver(servers: Path) -> AsyncIterator[Driver]:
     await server.start()
     yield server
     await server.stop()
+
+
+@session_fixture
+async def s3_server(servers: Path) -> AsyncIterator[S3Server]:
+    server = S3Server(servers / "s3")
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture(params=["folder", "s3", "s3 under a prefix"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path, s3_server: S3Server) -> AsyncIterator[EvidenceStore]:
+    """An empty store of each kind."""
+    if request.param == "folder":
+        yield FolderStore(tmp_path / "evidence")
+        return
+    bucket = f"evidence-{uuid4()}"
+    await asyncio.to_thread(s3_server.make_bucket, bucket)
+    made = S3Store(bucket, endpoint_url=s3_server.url, prefix="/parakeet/" if "prefix" in request.param else "", **KEYS)
+    yield made
+    await made.close()
 
 
 @pytest_asyncio.fixture

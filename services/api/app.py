@@ -30,7 +30,7 @@ from services.api.status.routes import router as status
 from services.api.tries.routes import router as tries
 from shared.database import connect
 from shared.domain.address_guard import AddressGuard
-from shared.evidence_store import EvidenceStore
+from shared.evidence_store import open_store
 from shared.secret_box import SecretBox
 
 POOL_SIZE = 10
@@ -67,9 +67,10 @@ def create_app(settings: ApiSettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = connect(settings.database_url, application_name="parakeet api", pool_size=POOL_SIZE)
         sessions = async_sessionmaker(engine, expire_on_commit=False)
-        evidence, guard = EvidenceStore(settings.evidence_dir), AddressGuard(settings.callback_allow)
+        evidence, guard = open_store(settings), AddressGuard(settings.callback_allow)
         app.state.resources = Resources(settings, engine, sessions, box, evidence, guard)
         yield
+        await evidence.close()
         await engine.dispose()
 
     app = FastAPI(

@@ -19,7 +19,7 @@ from services.runner.settings import RunnerSettings
 from services.runner.slots import Slots
 from shared.database import connect
 from shared.domain.address_guard import AddressGuard
-from shared.evidence_store import EvidenceStore
+from shared.evidence_store import open_store
 from shared.process import repeat, stop_on_signals
 from shared.queue import Queue
 from shared.queue.rabbitmq import RabbitQueue
@@ -52,7 +52,8 @@ async def run(settings: RunnerSettings, queue: Queue, stop: asyncio.Event) -> No
     browser = BrowserSettings(
         webdriver_url=settings.webdriver_url, control_url=settings.control_url, no_sandbox=settings.browser_no_sandbox
     )
-    checks = CheckPerformer(engine, box, EvidenceStore(settings.evidence_dir), browser)
+    evidence = open_store(settings)
+    checks = CheckPerformer(engine, box, evidence, browser)
     guard = AddressGuard(settings.callback_allow)
     try:
         async with CallbackSender(
@@ -74,6 +75,7 @@ async def run(settings: RunnerSettings, queue: Queue, stop: asyncio.Event) -> No
             await consumer.stop(settings.stop_grace_seconds)
     finally:
         await leases.stop()
+        await evidence.close()
         await engine.dispose()
         log.info("runner_stopped", runner=str(identity))
 

@@ -38,6 +38,7 @@ class CheckDefinition:
     failing_after: int
     working_after: int
     retry: RetryPolicy
+    step_screenshots: str
 
     @property
     def subject(self) -> dict[str, str]:
@@ -95,6 +96,7 @@ def _check(row: Row[Any], checks: tuple[str, ...]) -> CheckDefinition:
         failing_after=row.failing_after,
         working_after=row.working_after,
         retry=retry_policy(row.retry),
+        step_screenshots=row.step_screenshots,
     )
 
 

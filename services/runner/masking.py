@@ -21,6 +21,14 @@ _IN_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.\-]{0,30}://)[^/\s\"'<>@]+@")
 _NAMED_FIELD = re.compile(rf"(?i)<input\b[^>]*\b(?:name|id)\s*=\s*[\"']?{_SECRET_NAME}[\"'\s>][^>]*>")
 _PASSWORD_FIELD = re.compile(r"(?i)<input\b[^>]*\btype\s*=\s*[\"']?password\b[^>]*>")
 _FIELD_VALUE = re.compile(r"(?i)(\bvalue\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s>]+)")
+# What a script writes as JSON, also where HTML or JSON has quoted it once more.
+_QUOTE = r"(?:\\?\"|&quot;|&#34;|')"
+_SECRET_KEY = r"[\w.\-]*(?:token|passw(?:or)?d|pwd|secret|api[_-]?key|authori[sz]ation|jwt|session[_-]?id|\botp|totp)"
+_IN_JSON = re.compile(rf"(?i)({_QUOTE}{_SECRET_KEY}{_QUOTE}\s*:\s*{_QUOTE})[^\"'&\\<>\s]+(?={_QUOTE})")
+_AUTHORIZATION = re.compile(r"(?i)\b((?:bearer|basic)\s+)(?=\S*[\d=])[A-Za-z0-9._~+/\-]{8,}=*")
+_JSON_WEB_TOKEN = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
+_LEAST_LEARNED = 6
+_MOST_LEARNED = 300
 
 
 class LogIn(Protocol):
@@ -37,32 +45,51 @@ class LogIn(Protocol):
 class Mask:
     """Replaces the secrets of one attempt by ***, in the clear and as URLs, HTML and JSON spell them.
 
-    `longest` is the length of the longest spelling, in characters.
+    `names` are taken out of texts only; what else is secret must not be seen in a picture either: `unseen`. `longest`
+    is the length of the longest spelling, in characters.
     """
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        self._spellings: set[str] = set()
-        self.add(*secrets)
-
-    def add(self, *secrets: str) -> None:
-        """Secrets that are known only later, such as one-time codes."""
-        self._spellings |= {form for secret in secrets if secret for form in _spellings(secret)}
-        spellings = sorted(self._spellings, key=len, reverse=True)
-        self.longest = len(spellings[0]) if spellings else 0
-        self._secrets = re.compile("|".join(re.escape(form) for form in spellings)) if spellings else None
+    def __init__(self, secrets: Iterable[str], names: Iterable[str] = ()) -> None:
+        self._secrets = {secret for secret in secrets if secret}
+        self._names = {name for name in names if name}
+        self._learned = 0
+        self._compile()
 
     @classmethod
     def of(cls, *log_ins: LogIn) -> "Mask":
         """A user name that is an ordinary word is no secret: masking "user" would garble what the site says."""
         names = (each.username for each in log_ins if re.search(r"[^A-Za-z]", each.username))
         codes = (form for each in log_ins if each.totp_secret for form in secrets_of(each.totp_secret))
-        return cls((*names, *(each.password for each in log_ins), *codes))
+        return cls((*(each.password for each in log_ins), *codes), names)
+
+    def add(self, *secrets: str) -> None:
+        """Secrets that are known only later, such as one-time codes."""
+        new = {secret for secret in secrets if secret} - self._secrets
+        if new:
+            self._secrets |= new
+            self._compile()
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Tokens and cookies that were heard: those that are long enough to be told from words, and not too many."""
+        new = sorted({secret for secret in secrets if len(secret) >= _LEAST_LEARNED} - self._secrets)
+        new = new[: _MOST_LEARNED - self._learned]
+        self._learned += len(new)
+        self.add(*new)
 
     def text(self, text: str) -> str:
-        masked = self._secrets.sub(MASK, text) if self._secrets else text
+        masked = self._known.sub(MASK, text) if self._known else text
         if "@" in masked:
             masked = _IN_USERINFO.sub(rf"\1{MASK}@", masked)
-        return _IN_QUERY.sub(rf"\1{MASK}", masked) if "=" in masked else masked
+        if "=" in masked:
+            masked = _IN_QUERY.sub(rf"\1{MASK}", masked)
+        if ":" in masked:
+            masked = _IN_JSON.sub(rf"\1{MASK}", masked)
+        masked = _AUTHORIZATION.sub(rf"\1{MASK}", masked)
+        return _JSON_WEB_TOKEN.sub(MASK, masked) if "eyJ" in masked else masked
+
+    def beginning(self, text: str, most: int) -> str:
+        """At most so many characters, masked before they are cut, so that no half of a secret is left at the end."""
+        return self.text(text)[:most]
 
     def source(self, page_source: str) -> str:
         """As `text`, and without the values of password fields and of fields that hold tokens."""
@@ -70,10 +97,20 @@ class Mask:
             page_source = field.sub(lambda match: _FIELD_VALUE.sub(rf'\1"{MASK}"', match.group()), page_source)
         return self.text(page_source)
 
+    def _compile(self) -> None:
+        self.unseen = _longest_first(self._secrets)
+        spellings = _longest_first(self._secrets | self._names)
+        self.longest = len(spellings[0]) if spellings else 0
+        self._known = re.compile("|".join(re.escape(form) for form in spellings)) if spellings else None
+
 
 def secrets_in_query(url: str) -> list[str]:
     """The values of parameters that are secret by their names, in the clear."""
     return [unquote_plus(match.group().partition("=")[2]) for match in _IN_QUERY.finditer(url)]
+
+
+def _longest_first(secrets: Iterable[str]) -> list[str]:
+    return sorted({form for secret in secrets for form in _spellings(secret)}, key=len, reverse=True)
 
 
 def _spellings(secret: str) -> set[str]:

@@ -1,11 +1,9 @@
-from pathlib import Path
-
 from pydantic import Field
 
-from shared.settings import CallbackSettings, SecretSettings, Settings
+from shared.settings import CallbackSettings, EvidenceSettings, SecretSettings, Settings
 
 
-class RunnerSettings(Settings, SecretSettings, CallbackSettings):
+class RunnerSettings(Settings, SecretSettings, CallbackSettings, EvidenceSettings):
     """What the runner needs. `browser_slots` counts checks at once for each browser: the cores behind the Grid.
 
     `callback_slots` counts callbacks at once, `callbacks_per_host` those of them to one host.
@@ -15,7 +13,6 @@ class RunnerSettings(Settings, SecretSettings, CallbackSettings):
     amqp_url: str | None = None
     webdriver_url: str
     control_url: str | None = None
-    evidence_dir: Path = Path(".parakeet/evidence")
     browser_slots: int = Field(2, ge=1, le=1000)
     callback_slots: int = Field(200, ge=1, le=5000)
     callbacks_per_host: int = Field(50, ge=1, le=5000)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections import Counter
+from collections.abc import Awaitable
 from typing import Any
 
 import structlog
@@ -14,10 +15,12 @@ from services.scheduler.dispatcher import Dispatcher
 from services.scheduler.housekeeping import end_pauses, make_partitions_ahead, remove_out_of_date
 from services.scheduler.planner import Planner
 from services.scheduler.replicas import Replicas
+from services.scheduler.retention import remove_outlived, remove_strays
 from services.scheduler.settings import SchedulerSettings
 from services.scheduler.sweeper import sweep
 from shared.clock import DatabaseClock
 from shared.database import connect
+from shared.evidence_store import open_store
 from shared.process import repeat, stop_on_signals
 from shared.queue import Queue
 from shared.queue.rabbitmq import RabbitQueue
@@ -33,11 +36,16 @@ SWEEP_EVERY_SECONDS = 1
 async def run(settings: SchedulerSettings, queue: Queue, stop: asyncio.Event) -> None:
     """The scheduler, from start to stop. The queue is the caller's, who closes it."""
     engine = connect(settings.database_url, application_name="parakeet scheduler")
+    evidence = open_store(settings)
     not_run: Counter[str] = Counter()
     clock, agenda, dedupe = DatabaseClock(engine), Agenda(), Dedupe(settings.redis_url)
 
     def report() -> dict[str, Any]:
         return {**dispatcher.report(), "agenda": len(agenda), "not_run": dict(not_run)}
+
+    def outlived() -> Awaitable[None]:
+        days, number = settings.evidence_failed_days, settings.evidence_passed_kept
+        return remove_outlived(engine, evidence, failed_days=days, passed_kept=number)
 
     replicas = Replicas(settings.database_url, report)
     dispatcher = Dispatcher(engine, clock, agenda, replicas, queue, dedupe, not_run)
@@ -56,9 +64,12 @@ async def run(settings: SchedulerSettings, queue: Queue, stop: asyncio.Event) ->
             duties.create_task(repeat("clock", clock.synchronise, 10, stop))
             keep = settings.keep_tries_seconds
             duties.create_task(repeat("out_of_date", lambda: remove_out_of_date(engine, keep), 600, stop))
+            duties.create_task(repeat("outlived_evidence", outlived, 600, stop))
+            duties.create_task(repeat("stray_evidence", lambda: remove_strays(engine, evidence), 6 * 3600, stop))
     finally:
         await replicas.stop()
         await dedupe.close()
+        await evidence.close()
         await engine.dispose()
         log.info("scheduler_stopped", replica=str(replicas.id))
 

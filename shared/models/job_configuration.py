@@ -34,6 +34,7 @@ class JobConfiguration(Base):
     failing_after: Mapped[int]
     working_after: Mapped[int]
     priority: Mapped[str]
+    step_screenshots: Mapped[str] = mapped_column(server_default="on_failure")
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 

@@ -55,15 +55,23 @@ class JobResult(Base):
 
 
 class Attempt(Base):
-    """One try of a scheduled job. Append-only; partitioned like `job_results`.
+    """One try of a scheduled job. Append-only, but for retention; partitioned like `job_results`.
 
-    `checks`: [{check, code, class, success, message, duration_seconds, steps: [{name, offset_seconds, ...}]}]
-    `evidence`: [{name, content_type, bytes}]
+    `checks`: [{check, code, class, success, message, duration_seconds, steps: [{name, offset_seconds, evidence, ...}]}]
+    `evidence`: [{name, content_type, bytes}]; its files are gone since `evidence_removed_at`, if that is set
     `response`, of a callback: {status, headers, body, truncated, bytes, url, ...}, capped and without secrets
     """
 
     __tablename__ = "attempts"
-    __table_args__ = ({"postgresql_partition_by": "RANGE (due_at)"},)
+    __table_args__ = (
+        # What retention has to look at, and nothing else.
+        Index(
+            "ix_attempts_evidence_kept",
+            "due_at",
+            postgresql_where=text("evidence <> '[]'::jsonb AND evidence_removed_at IS NULL"),
+        ),
+        {"postgresql_partition_by": "RANGE (due_at)"},
+    )
 
     scheduled_job_id: Mapped[UUID] = mapped_column(primary_key=True)
     due_at: Mapped[datetime] = mapped_column(primary_key=True)
@@ -78,6 +86,7 @@ class Attempt(Base):
     message: Mapped[str]
     checks: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'::jsonb"))
     evidence: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'::jsonb"))
+    evidence_removed_at: Mapped[datetime | None]
     session_id: Mapped[str | None]
     node: Mapped[str | None]
     browser_name: Mapped[str | None]

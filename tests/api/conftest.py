@@ -54,6 +54,7 @@ WHOLE: dict[str, Any] = {
     "failing_after": 3,
     "working_after": 2,
     "priority": "high",
+    "step_screenshots": "always",
 }
 
 CLI: dict[str, Any] = {

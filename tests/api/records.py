@@ -44,10 +44,18 @@ async def record(
 
 
 async def record_attempt(
-    service: Service, result: UUID, due_at: datetime, number: int, code: str, evidence: list[dict[str, Any]]
+    service: Service,
+    result: UUID,
+    due_at: datetime,
+    number: int,
+    code: str,
+    evidence: list[dict[str, Any]],
+    *,
+    step_evidence: str | None = None,
 ) -> None:
     outcome_class = CATALOGUE[code].outcome_class.value
-    steps = [{"name": "open", "offset_seconds": 0.1, "url": "https://shop.acme.example/login"}, {"name": "fill"}]
+    first = {"name": "open", "offset_seconds": 0.1, "url": "https://shop.acme.example/login"}
+    steps = [{**first, "evidence": step_evidence}, {"name": "fill"}]
     check = {"check": "login", "code": code, "class": outcome_class, "message": "m", "duration_seconds": 1.5}
     await service.execute(
         """

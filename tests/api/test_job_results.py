@@ -1,5 +1,7 @@
 """Job results, their attempts and their evidence."""
 
+import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -7,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from shared.evidence_store import EvidenceStore
+from shared.evidence_store import Place, open_store
 from tests.api.conftest import Service, fields, problem
 from tests.api.job_records import HOSTILE, add_job, record_callback, record_response
 from tests.api.records import record, record_attempt
@@ -143,11 +145,11 @@ async def test_an_unknown_result_is_not_found(api: httpx.AsyncClient) -> None:
 
 async def with_evidence(service: Service, name: str, content_type: str, content: bytes) -> str:
     result = await record(service, NOON, "element_missing", attempts=2)
-    store = EvidenceStore(service.settings.evidence_dir)
+    store = open_store(service.settings)
     for number in (1, 2):
         entry = {"name": name, "content_type": content_type, "bytes": len(content)}
         await record_attempt(service, result, NOON, number, "element_missing", [entry])
-        await store.write(result, NOON, number, name, content + str(number).encode())
+        await store.write(Place.of(result, NOON, number), name, content + str(number).encode())
     return f"/job-results/{result}/evidence/{name}"
 
 
@@ -184,3 +186,48 @@ async def test_evidence_that_was_cleared_away_is_not_found(api: httpx.AsyncClien
     for file in service.settings.evidence_dir.rglob("*.png"):
         file.unlink()
     problem(await api.get(path), 404, "not_found")
+
+
+async def test_a_failure_tells_how_it_looked_when_it_last_worked(api: httpx.AsyncClient, service: Service) -> None:
+    job, shot = str(uuid4()), {"name": "screenshot.jpg", "content_type": "image/jpeg", "bytes": 3}
+    two = json.dumps([{"check": "login", "code": "success"}, {"check": "sso", "code": "success"}])
+    made = [
+        await record(service, minutes(number), code, **{"configuration": job, **change})
+        for number, code, change in (
+            (0, "success", {}),
+            (1, "slow", {}),
+            (2, "success", {"browser": "firefox"}),
+            (3, "success", {"configuration": str(uuid4())}),
+            (4, "success", {"checks": two}),
+            (5, "node_lost", {}),
+            (6, "credentials_rejected", {}),
+            (7, "success", {}),
+        )
+    ]
+    await record_attempt(service, made[1], minutes(1), 1, "slow", [shot])
+    failed = (await api.get(f"/job-results/{made[6]}")).json()
+    href = f"/api/v1/job-results/{made[1]}/evidence/screenshot.jpg?attempt=1"
+    assert failed["last_good"] == {
+        "id": str(made[1]),
+        "due_at": "2026-11-20T12:01:00Z",
+        "evidence": {**shot, "href": href},
+    }
+    assert (await api.get(f"/job-results/{made[7]}")).json()["last_good"] is None
+    await service.execute("UPDATE attempts SET evidence_removed_at = now()")
+    assert (await api.get(f"/job-results/{made[6]}")).json()["last_good"]["evidence"] is None
+
+
+async def test_evidence_that_is_no_longer_kept_is_not_linked(api: httpx.AsyncClient, service: Service) -> None:
+    path = await with_evidence(service, "screenshot.png", "image/png", b"x")
+    await service.execute("UPDATE attempts SET evidence_removed_at = now()")
+    [first, _] = (await api.get(path.partition("/evidence")[0])).json()["attempts"]
+    assert first["evidence"] == []
+    assert first["evidence_removed_at"] is not None
+    assert "no longer kept" in problem(await api.get(path), 404, "not_found")["detail"]
+
+
+async def test_a_store_that_is_away_is_said_to_be(api: httpx.AsyncClient, service: Service) -> None:
+    path = await with_evidence(service, "screenshot.png", "image/png", b"x")
+    shutil.rmtree(service.settings.evidence_dir)
+    service.settings.evidence_dir.write_text("no folder")
+    assert "store" in problem(await api.get(path), 503, "dependency_unavailable")["detail"]

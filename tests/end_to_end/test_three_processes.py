@@ -128,9 +128,9 @@ async def test_the_right_password_succeeds_and_leaves_evidence(parakeet: Parakee
     assert await parakeet.state("right") == ("working", 0)
     (attempt,) = result["attempts"]
     links = {item["name"]: item for item in attempt["evidence"]}
-    screenshot = await parakeet.call("GET", links["screenshot.png"]["href"])
-    assert screenshot.headers["content-type"] == "image/png"
-    assert screenshot.content.startswith(b"\x89PNG")
+    screenshot = await parakeet.call("GET", links["screenshot.jpg"]["href"])
+    assert screenshot.headers["content-type"] == "image/jpeg"
+    assert screenshot.content.startswith(b"\xff\xd8\xff")
     assert "<html" in (await parakeet.call("GET", links["page.html"]["href"])).text
 
 

@@ -42,10 +42,32 @@ def test_every_spelling_of_a_secret_is_masked(spelling: str) -> None:
         ("https://a.example/#access_token=abc", "https://a.example/#access_token=***"),
         ("https://a.example/?api_key=1&q=keyword", "https://a.example/?api_key=***&q=keyword"),
         ("https://me:secret@a.example/x", "https://***@a.example/x"),
+        ("Authorization: Bearer 8f14e45fceea167a", "Authorization: Bearer ***"),
+        ("got eyJhbGciOi.eyJzdWIiOi.c2lnbg from it", "got *** from it"),
+        ('{"access_token": "8f14e45f", "n": 1}', '{"access_token": "***", "n": 1}'),
+        ("{&quot;csrfToken&quot;:&quot;8f14e45f&quot;}", "{&quot;csrfToken&quot;:&quot;***&quot;}"),
+        (r'"{\"password\":\"8f14e45f\"}"', r'"{\"password\":\"***\"}"'),
     ],
 )
-def test_urls_lose_their_secrets(text: str, masked: str) -> None:
+def test_what_is_secret_by_its_place_is_masked(text: str, masked: str) -> None:
     assert Mask(()).text(text) == masked
+
+
+@pytest.mark.parametrize("text", ["basic information", '{"error_code": "unknown_account"}', "a bearer certificate"])
+def test_words_stay(text: str) -> None:
+    assert Mask(()).text(text) == text
+
+
+def test_what_becomes_known_later_is_masked_from_then_on_and_not_to_be_seen() -> None:
+    mask = Mask.of(Credentials("monitor@acme.example", "x-y-z"))
+    mask.add("918273")
+    mask.learn(["0b6848ff", "abc"])
+    assert mask.text("the code 918273, the cookie 0b6848ff, abc") == "the code ***, the cookie ***, abc"
+    assert {"918273", "0b6848ff", "x-y-z"} == set(mask.unseen)
+
+
+def test_no_half_of_a_secret_is_left_at_the_end() -> None:
+    assert Mask(["p4ssword"]).beginning("123456 p4ssword", 10) == "123456 ***"
 
 
 def test_a_user_name_that_is_a_word_stays() -> None:

@@ -22,6 +22,7 @@ from services.api.schedules.schemas import (
 )
 
 CheckName = Literal["login", "sso", "product_page", "express_checkout"]
+StepScreenshots = Literal["always", "on_failure", "never"]
 
 EXAMPLE: dict[str, Any] = {
     "partner": "acme",
@@ -42,6 +43,7 @@ EXAMPLE: dict[str, Any] = {
     "failing_after": 2,
     "working_after": 1,
     "priority": "normal",
+    "step_screenshots": "on_failure",
 }
 
 
@@ -95,6 +97,11 @@ class ConfigurationSent(Sent):
     failing_after: FailingAfter = 2
     working_after: WorkingAfter = 1
     priority: Priority = "normal"
+    step_screenshots: StepScreenshots = Field(
+        default="on_failure",
+        description="Keep a screenshot of each step `always`, `on_failure` (of the check) or `never`. The last page is"
+        " kept in any case.",
+    )
 
     @field_validator("browsers", "checks")
     @classmethod
@@ -150,6 +157,7 @@ class ConfigurationView(DefinitionView):
     checks: list[str]
     schedule: ScheduleView
     retry: RetryView
+    step_screenshots: str
 
 
 class ConfigurationPage(View):

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.errors import NotFound
+from services.api.job_results.schemas import EvidenceLink
 from shared.models import Attempt
 
 SHOWN = ("image/png", "image/jpeg", "application/json")
@@ -17,6 +18,21 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "private, no-store",
 }
+
+
+def evidence_links(attempt: Attempt) -> list[EvidenceLink]:
+    """None once it is no longer kept."""
+    if attempt.evidence_removed_at is not None:
+        return []
+    return [
+        EvidenceLink(
+            name=entry["name"],
+            content_type=entry["content_type"],
+            bytes=entry.get("bytes"),
+            href=f"/api/v1/job-results/{attempt.scheduled_job_id}/evidence/{entry['name']}?attempt={attempt.number}",
+        )
+        for entry in attempt.evidence
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,8 @@ async def find_evidence(session: AsyncSession, result_id: UUID, name: str, attem
         query = query.where(Attempt.number == attempt)
     for row in await session.scalars(query):
         for entry in row.evidence:
+            if entry["name"] == name and row.evidence_removed_at is not None:
+                raise NotFound("This evidence is no longer kept.")
             if entry["name"] == name:
                 return EvidenceEntry(row.due_at, row.number, entry["content_type"])
     raise NotFound(f"There is no evidence {name!r} of this result.")

@@ -6,10 +6,11 @@ from sqlalchemy import ColumnElement, Select, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.fields import outcome_view
+from services.api.job_results.evidence import evidence_links
+from services.api.job_results.last_good import find_last_good
 from services.api.job_results.schemas import (
     AttemptView,
     CheckResult,
-    EvidenceLink,
     ResultPage,
     ResultQuery,
     ResultSummary,
@@ -46,6 +47,7 @@ _ATTEMPT_FIELDS = [
     "final_url",
     "title",
     "console_errors",
+    "evidence_removed_at",
     "traceback",
     "response",
 ]
@@ -64,6 +66,7 @@ async def read_result(session: AsyncSession, result_id: UUID) -> ResultView | No
     return ResultView(
         **_summary_fields(result),
         checks=check_results(result.checks),
+        last_good=await find_last_good(session, result),
         attempts=[_attempt(attempt) for attempt in attempts],
     )
 
@@ -141,13 +144,5 @@ def _attempt(attempt: Attempt) -> AttemptView:
         **{name: getattr(attempt, name) for name in _ATTEMPT_FIELDS},
         outcome=outcome_view(attempt.outcome_code, attempt.message, attempt.outcome_class),
         checks=check_results(attempt.checks),
-        evidence=[
-            EvidenceLink(
-                name=entry["name"],
-                content_type=entry["content_type"],
-                bytes=entry.get("bytes"),
-                href=f"/api/v1/job-results/{attempt.scheduled_job_id}/evidence/{entry['name']}?attempt={attempt.number}",
-            )
-            for entry in attempt.evidence
-        ],
+        evidence=evidence_links(attempt),
     )

@@ -5,10 +5,11 @@ from fastapi import APIRouter, Path, Query, Response
 
 from services.api.auth import READ, READ_IN_BROWSER
 from services.api.dependencies import Provided, Session
-from services.api.errors import NotFound, problems
+from services.api.errors import DependencyUnavailable, NotFound, problems
 from services.api.job_results.evidence import find_evidence, served_as
 from services.api.job_results.queries import list_results, read_result
 from services.api.job_results.schemas import EvidenceQuery, ResultPage, ResultQuery, ResultView
+from shared.evidence_store import Place, StoreUnavailable
 
 router = APIRouter(prefix="/job-results", tags=["job results"])
 Id = Annotated[UUID, Path(alias="id", description="The result's id, which is its scheduled job's.")]
@@ -49,8 +50,10 @@ async def read_evidence(
     """A file that an attempt left: of the attempt that is asked for, or of the last one that has it."""
     entry = await find_evidence(session, result_id, name, asked.attempt)
     try:
-        content = await provided.evidence.read(result_id, entry.due_at, entry.attempt, name)
+        content = await provided.evidence.read(Place.of(result_id, entry.due_at, entry.attempt), name)
     except FileNotFoundError:
         raise NotFound("This evidence is no longer kept.") from None
+    except StoreUnavailable:
+        raise DependencyUnavailable("The evidence can't be read at the moment: its store does not answer.") from None
     media_type, headers = served_as(name, entry.content_type)
     return Response(content, media_type=media_type, headers=headers)

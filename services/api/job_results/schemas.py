@@ -90,6 +90,7 @@ class StepView(View):
 
     name: str
     offset_seconds: float | None = None
+    evidence: str | None = Field(default=None, description="Its screenshot: the name of one of the attempt's files.")
 
 
 class CheckResult(View):
@@ -131,7 +132,8 @@ class AttemptView(View):
     duration_seconds: float | None
     outcome: OutcomeView
     checks: list[CheckResult]
-    evidence: list[EvidenceLink]
+    evidence: list[EvidenceLink] = Field(description="Empty once it is no longer kept.")
+    evidence_removed_at: Moment | None = Field(description="Since when the evidence is no longer kept.")
     runner: UUID | None
     node: str | None
     browser_name: str | None
@@ -143,8 +145,17 @@ class AttemptView(View):
     response: ResponseView | None = Field(description="Null for a check, and for a callback that nobody answered.")
 
 
+class LastGood(View):
+    """The newest result before it of the same pairing and checks that passed."""
+
+    id: UUID
+    due_at: Moment
+    evidence: EvidenceLink | None = Field(description="What its browser showed at the end; null once no longer kept.")
+
+
 class ResultView(ResultSummary):
     """A result with its checks and every attempt."""
 
     checks: list[CheckResult]
+    last_good: LastGood | None = Field(description="Of a result that failed: how it looked when it last worked.")
     attempts: list[AttemptView] = Field(description="In order, the deciding one last.")

@@ -37,7 +37,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.globals.update(assets=ASSETS, relative=words.relative, exact=words.exact, duration=words.duration)
-_TEMPLATES.filters.update(code_words=words.code_words, check_words=words.check_words)
+_TEMPLATES.filters.update(code_words=words.code_words, check_words=words.check_words, file_words=words.file_words)
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:

@@ -1,17 +1,22 @@
 """One run, and how to tell it: what broke, where, whose fault, step by step, with its neighbours."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.api.job_results.last_good import final_picture
 from services.api.job_results.queries import read_result
 from services.api.job_results.schemas import AttemptView, CheckResult, EvidenceLink, ResultView, StepView
 from services.api.pages.callback_view import read_callback
+from services.api.pages.network_view import NOTHING_HEARD, Heard, read_heard
 from services.api.pages.words import CLASSES, TARGETS_SIDE, check_words, headline, job_headline
 from shared.domain.outcome import OutcomeClass
+from shared.evidence_store import EvidenceStore, Place
 from shared.models import Attempt, JobResult, Partner
 
 PICTURES = ("image/png", "image/jpeg")
@@ -29,6 +34,7 @@ class StepBar:
     duration_seconds: float | None
     start: float
     width: float
+    picture: EvidenceLink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +42,25 @@ class CheckStory:
     check: CheckResult
     steps: list[StepBar]
 
+    @property
+    def pictured(self) -> bool:
+        return any(step.picture for step in self.steps)
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptStory:
+    """`final` is the picture of the last page, of the check that failed; `others` are shown by no step either."""
+
     attempt: AttemptView
     session_id: str | None
     checks: list[CheckStory]
-    pictures: list[EvidenceLink]
+    final: EvidenceLink | None
+    others: list[EvidenceLink]
     files: list[EvidenceLink]
+    heard: Heard = NOTHING_HEARD
 
 
-async def read_result_page(session: AsyncSession, result_id: UUID) -> dict[str, Any] | None:
+async def read_result_page(session: AsyncSession, store: EvidenceStore, result_id: UUID) -> dict[str, Any] | None:
     """What the template shows; None when there is no such result."""
     result = await read_result(session, result_id)
     if result is None:
@@ -58,6 +72,10 @@ async def read_result_page(session: AsyncSession, result_id: UUID) -> dict[str, 
     name = await session.scalar(select(Partner.name).where(Partner.code == result.partner))
     partner = name or result.partner or "this job"
     attempts = [_story(attempt, sessions.get(attempt.number)) for attempt in result.attempts]
+    if attempts:
+        last = result.attempts[-1]
+        heard = await read_heard(store, Place.of(result_id, result.due_at, last.number), last)
+        attempts[-1] = replace(attempts[-1], heard=heard)
     callback = await read_callback(session, result)
     looks = {kind.value: values for kind, values in CLASSES.items()}
     if callback is not None:
@@ -90,16 +108,24 @@ def _what(result: ResultView) -> str:
 
 
 def _story(attempt: AttemptView, session_id: str | None) -> AttemptStory:
+    pictures = {entry.name: entry for entry in attempt.evidence if entry.content_type in PICTURES}
+    checks = [CheckStory(check, waterfall(check.steps, check.duration_seconds, pictures)) for check in attempt.checks]
+    failed = next((check.check for check in attempt.checks if not check.outcome.success), None)
+    final = final_picture(attempt.evidence, failed)
+    shown = [step.picture for check in checks for step in check.steps] + [final]
     return AttemptStory(
         attempt,
         session_id,
-        [CheckStory(check, waterfall(check.steps, check.duration_seconds)) for check in attempt.checks],
-        [entry for entry in attempt.evidence if entry.content_type in PICTURES],
+        checks,
+        final,
+        [picture for picture in pictures.values() if picture not in shown],
         [entry for entry in attempt.evidence if entry.content_type not in PICTURES],
     )
 
 
-def waterfall(steps: list[StepView], seconds: float | None) -> list[StepBar]:
+def waterfall(
+    steps: list[StepView], seconds: float | None, pictures: Mapping[str, EvidenceLink] = MappingProxyType({})
+) -> list[StepBar]:
     """Steps by when they began and how long they took. One without an offset is taken to follow the one before."""
     told: list[tuple[StepView, float, float | None]] = []
     end = 0.0
@@ -120,6 +146,7 @@ def waterfall(steps: list[StepView], seconds: float | None) -> list[StepBar]:
             duration_seconds=took,
             start=round(min(offset / whole * 100, 100 - LEAST_SHARE), 2),
             width=round(max((took or 0) / whole * 100, LEAST_SHARE), 2),
+            picture=pictures.get(step.evidence or ""),
         )
         for step, offset, took in told
     ]

@@ -56,8 +56,10 @@ async def show_status_fragment(request: Request, session: Session, provided: Pro
 
 
 @router.get("/results/{id}", dependencies=[READ_IN_BROWSER])
-async def show_result(request: Request, session: Session, result_id: Annotated[UUID, Path(alias="id")]) -> Response:
-    found = await read_result_page(session, result_id)
+async def show_result(
+    request: Request, session: Session, provided: Provided, result_id: Annotated[UUID, Path(alias="id")]
+) -> Response:
+    found = await read_result_page(session, provided.evidence, result_id)
     if found is None:
         raise NotFound("There is no such result. It may have been removed since.")
     return page("result.html", **found, now=datetime.now(UTC), signed_in=_signed_in(request))

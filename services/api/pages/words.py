@@ -29,6 +29,7 @@ CODES = {
     "native_thread_exhausted": "Grid out of threads",
     "skipped_overlap": "Skipped: previous run not ended",
 }
+FILES = {"page.html": "Page source", "network.json": "Network", "console.json": "Console"}
 PROPER_NAMES = ("Selenium",)
 # The look of an outcome's class: style class, icon, the words for whom it concerns.
 CLASSES = {
@@ -48,6 +49,13 @@ def code_words(code: str) -> str:
 
 def check_words(check: str) -> str:
     return CHECKS.get(check) or check.replace("_", " ").capitalize()
+
+
+def file_words(name: str) -> str:
+    """Of a file of evidence; of several checks, each has its own."""
+    check, _, rest = name.rpartition("-")
+    said = FILES.get(rest)
+    return name if said is None else f"{said} ({check_words(check)})" if check else said
 
 
 def relative(moment: datetime, now: datetime) -> str:

@@ -1,11 +1,12 @@
 """What goes into one attempt in a browser, and what comes out of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from services.runner.browser.codes import spend_in_this_process
+from services.runner.masking import Mask
 from shared.domain.flow import Flow
 from shared.domain.outcome import Outcome
 
@@ -51,7 +52,7 @@ class BrowserTask:
 
     `patience_seconds` is how long the site's pages are given to show what is waited for. `spend_code(account, step)`
     takes the one-time code of an account (`TotpKey.account`) for a time step: False when it was taken before. It is
-    called in the attempt's thread and may block.
+    called in the attempt's thread and may block. `step_screenshots`: `always`, `on_failure` or `never`.
     """
 
     scheduled_job_id: str
@@ -64,6 +65,7 @@ class BrowserTask:
     slow_after_seconds: float | None
     patience_seconds: float = 10.0
     spend_code: Callable[[bytes, int], bool] = spend_in_this_process
+    step_screenshots: str = "on_failure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,17 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing done during a check. `offset_seconds` counts from the start of the check."""
+    """One thing done during a check. `offset_seconds` counts from the start of the check.
+
+    `evidence` is the name of the picture taken at its end.
+    """
 
     name: str
     offset_seconds: float
     duration_seconds: float
     ok: bool
     detail: str = ""
+    evidence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One piece of evidence, already masked: a small file with a safe name (`screenshot.png`, `page.html`, ...)."""
+    """One piece of evidence, already masked: a small file with a safe name (`screenshot.jpg`, `page.html`, ...)."""
 
     name: str
     content_type: str
@@ -122,3 +128,27 @@ class AttemptReport:
     title: str | None = None
     console_errors: tuple[str, ...] = ()
     traceback: str | None = None
+
+    def masked(self, mask: Mask) -> "AttemptReport":
+        """Every text once more, now that all secrets of the attempt are known."""
+        return replace(
+            self,
+            outcome=_masked(self.outcome, mask),
+            checks=tuple(
+                replace(
+                    check,
+                    outcome=_masked(check.outcome, mask),
+                    steps=tuple(replace(step, detail=mask.text(step.detail)) for step in check.steps),
+                    warnings=tuple(mask.text(warning) for warning in check.warnings),
+                )
+                for check in self.checks
+            ),
+            final_url=mask.text(self.final_url) if self.final_url is not None else None,
+            title=mask.text(self.title) if self.title is not None else None,
+            console_errors=tuple(mask.text(error) for error in self.console_errors),
+            traceback=mask.text(self.traceback) if self.traceback is not None else None,
+        )
+
+
+def _masked(outcome: Outcome, mask: Mask) -> Outcome:
+    return replace(outcome, message=mask.text(outcome.message))

@@ -11,15 +11,27 @@ import string
 import threading
 import time
 from base64 import b64encode
+from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from selenium.webdriver.remote.client_config import ClientConfig
+from selenium.webdriver.remote.command import Command
 from selenium.webdriver.remote.remote_connection import RemoteConnection
 
 _CONNECT_SECONDS = 5.0
+# Commands that change what the page shows. Scripts do not count: ours look, or answer a consent dialog.
+_CHANGING = {
+    Command.GET,
+    Command.REFRESH,
+    Command.GO_BACK,
+    Command.GO_FORWARD,
+    Command.CLICK_ELEMENT,
+    Command.W3C_ACTIONS,
+}
+_TYPING = {Command.CLEAR_ELEMENT, Command.SEND_KEYS_TO_ELEMENT}
 
 
 class ConnectionTrouble(Exception):
@@ -49,13 +61,17 @@ def split_userinfo(url: str) -> tuple[str, dict[str, str]]:
 
 
 class DeadlineConnection(RemoteConnection):
-    """One thread sends commands; any thread may move `deadline` (on time.monotonic) or call `abort`."""
+    """One thread sends commands; any thread may move `deadline` (on time.monotonic) or call `abort`.
+
+    `before_change` is called before each command that changes what the page shows; True: it only types.
+    """
 
     def __init__(self, webdriver_url: str, deadline: float) -> None:
         self._address, authorization = split_userinfo(webdriver_url)
         config = ClientConfig(remote_server_addr=self._address, keep_alive=False)
         super().__init__(client_config=config, ignore_proxy=True)
         self.deadline = deadline
+        self.before_change: Callable[[bool], None] = lambda typing: None
         self.stuck = False  # the driver still works on a command that got no answer
         self._headers = {
             "Accept": "application/json",
@@ -69,6 +85,8 @@ class DeadlineConnection(RemoteConnection):
 
     def execute(self, command: str, params: dict[str, Any]) -> dict[str, Any]:
         """Sends one command and returns the driver's answer in the form selenium's error handler expects."""
+        if command in _CHANGING or command in _TYPING:
+            self.before_change(command in _TYPING)
         method, template = self._commands[command]
         path = string.Template(template).substitute(params)
         in_path = {word[1:] for word in template.split("/") if word.startswith("$")}

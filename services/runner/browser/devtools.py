@@ -1,16 +1,16 @@
 """Our own Chrome DevTools socket: it can interrupt a blocked browser, and it hears what the network and console do.
 
-Selenium's commands queue behind one another; this socket does not, so the event loop uses it for deadlines. What it
-keeps in memory leaves out bodies and headers, which hold passwords and cookies.
+Selenium's commands queue behind one another; this socket does not, so the event loop uses it for deadlines, and
+pictures are taken through it while the check goes on.
 """
 
 import asyncio
 import itertools
 import json
+import time
 from collections import deque
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,48 +18,31 @@ import aiohttp
 
 from services.runner.browser.authentication import Authentication, DevToolsSilent
 from services.runner.browser.connection import split_userinfo
+from services.runner.browser.console_log import ConsoleLog
+from services.runner.browser.network_log import NetworkLog
 
-_KEPT = 400
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One request of a page. `status` and `error` (`ERR_...`) are None while unknown; `sent`: it had a connection.
-
-    `asks_for_password`: the answer asked for HTTP authentication. `loader` tells which document it belongs to.
-    """
-
-    url: str
-    method: str
-    main_document: bool
-    background: bool
-    status: int | None = None
-    error: str | None = None
-    sent: bool = False
-    ended: bool = False
-    asks_for_password: bool = False
-    loader: str = ""
+_MOST_SENDING = 400
 
 
 class DevTools:
-    """Bound to one browser; the event loop writes, the attempt's thread may read `exchanges` and `console_errors`."""
+    """Bound to one browser; the event loop writes, the attempt's thread may read `network` and `console`."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.exchanges: deque[Exchange] = deque(maxlen=_KEPT)
-        self.heard = 0
-        self.console_errors: deque[str] = deque(maxlen=50)
-        self._by_request: dict[str, Exchange] = {}
+        self.network = NetworkLog()
+        self.console = ConsoleLog()
+        self.loop = asyncio.get_running_loop()
+        # One picture at a time: the end of one uncovers what must be hidden in another.
+        self.taking = asyncio.Lock()
         self._socket = socket
         self._ids = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._pages: dict[str, str] = {}
-        self._documents: dict[str | None, str] = {}
-        self._left: set[str] = set()
+        # Frames of other sites are processes, and so targets, of their own: each session with that of its page.
+        self._frames: dict[str, str] = {}
         # The loop itself keeps tasks only weakly.
         self._listening: list[asyncio.Future[None]] = []
-        self._sending: deque[asyncio.Future[None]] = deque(maxlen=_KEPT)
+        self._sending: deque[asyncio.Future[None]] = deque(maxlen=_MOST_SENDING)
         self._authentication: Authentication | None = None
-        self._loop = asyncio.get_running_loop()
         self._attached = asyncio.Event()
         self._reader = asyncio.create_task(self._read())
 
@@ -139,7 +122,15 @@ class DevTools:
             await self.call(method, session=session, **params)
 
     def _from_thread(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=5)
+        asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=5)
+
+    def sessions_of(self, target: str | None) -> list[str]:
+        """The sessions of a page and of the frames in it that are apart, its own first; None: of the latest page."""
+        pages = [session for session, page in self._pages.items() if target in (None, page)]
+        return pages[-1:] + [frame for frame, page in self._frames.items() if page in pages[-1:]]
+
+    def only_page(self) -> bool:
+        return len(self._pages) == 1
 
     async def close_browser(self, seconds: float) -> None:
         with suppress(DevToolsSilent):
@@ -171,82 +162,41 @@ class DevTools:
                 answer.set_result(message.get("result", {}))
             return
         method, params, session = message["method"], message["params"], message.get("sessionId", "")
-        if method == "Target.attachedToTarget" and params["targetInfo"]["type"] == "page":
-            self._listening.append(
-                asyncio.ensure_future(self._listen(params["sessionId"], params["targetInfo"]["targetId"]))
-            )
+        if method == "Target.attachedToTarget":
+            self._attach(params["sessionId"], params["targetInfo"], session)
         elif method == "Target.detachedFromTarget":
             self._pages.pop(params["sessionId"], None)
-        elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
-            self.console_errors.append(str(params["entry"].get("text", ""))[:500])
-        elif method == "Runtime.exceptionThrown":
-            details = params["exceptionDetails"]
-            described = details.get("exception", {}).get("description") or details.get("text", "")
-            self.console_errors.append(str(described)[:500])
+            self._frames.pop(params["sessionId"], None)
         elif method.startswith("Fetch.") and self._authentication is not None:
             self._sending.append(asyncio.ensure_future(self._authentication.take(method, params, session)))
         elif method.startswith("Network."):
-            self._note_exchange(method, params, self._pages.get(session))
+            self.network.hear(method, params, self._pages.get(session), time.monotonic())
+        elif method.startswith(("Log.", "Runtime.")):
+            self.console.hear(method, params, time.monotonic())
 
-    async def _listen(self, session: str, target: str) -> None:
-        self._pages[session] = target
+    def _attach(self, session: str, info: Mapping[str, Any], parent: str) -> None:
+        if info["type"] == "page":
+            self._pages[session] = info["targetId"]
+        elif info["type"] == "iframe":
+            self._frames[session] = self._frames.get(parent, parent)
+        else:
+            return
+        self._listening.append(asyncio.ensure_future(self._listen(session)))
+
+    async def _listen(self, session: str) -> None:
         try:
             # A window that a page opens does not load before all who listen, not the driver alone, let it go on.
             await self.call("Runtime.runIfWaitingForDebugger", session=session)
             for domain in ("Network", "Log", "Runtime"):
                 await self.call(f"{domain}.enable", session=session)
-            # A window that a page opens waits for every debugger, whoever asked it to.
             await self.call("Runtime.runIfWaitingForDebugger", session=session)
+            await self.call(
+                "Target.setAutoAttach", session=session, autoAttach=True, waitForDebuggerOnStart=False, flatten=True
+            )
         except DevToolsSilent:
             return
         finally:
             self._attached.set()
-
-    def _note_exchange(self, method: str, params: Mapping[str, Any], target: str | None) -> None:
-        number = params.get("requestId", "")
-        if method == "Network.requestWillBeSent":
-            kind = params.get("type")
-            before = self._by_request.get(number)
-            if before is not None and "redirectResponse" in params:
-                # A redirect keeps its request's id.
-                before.status, before.sent, before.ended = params["redirectResponse"]["status"], True, True
-            main = kind == "Document" and params.get("frameId") == target
-            request = params["request"]
-            exchange = Exchange(request["url"], request["method"], main, kind in ("XHR", "Fetch"))
-            exchange.loader = params.get("loaderId", "")
-            exchange.ended = exchange.loader in self._left
-            self._by_request[number] = exchange
-            self.exchanges.append(exchange)
-            self.heard += 1
-            while len(self._by_request) > _KEPT:
-                del self._by_request[next(iter(self._by_request))]
-            return
-        exchange_or_none = self._by_request.get(number)
-        if exchange_or_none is None:
-            return
-        if method == "Network.requestWillBeSentExtraInfo":
-            exchange_or_none.sent = True
-        elif method == "Network.responseReceived":
-            exchange_or_none.status = params["response"]["status"]
-            headers = {name.lower() for name in params["response"].get("headers", {})}
-            exchange_or_none.asks_for_password = "www-authenticate" in headers
-            exchange_or_none.sent = True
-            if exchange_or_none.main_document:
-                self._arrive(target, exchange_or_none.loader)
-        elif method == "Network.loadingFailed":
-            exchange_or_none.error = str(params.get("errorText", "")).removeprefix("net::")
-            exchange_or_none.ended = True
-        elif method == "Network.loadingFinished":
-            exchange_or_none.ended = True
-
-    def _arrive(self, target: str | None, loader: str) -> None:
-        """At a new document. Of what the former one had under way, the end is not always told."""
-        former = self._documents.get(target, loader)
-        self._documents[target] = loader
-        if former != loader:
-            self._left.add(former)
-            for exchange in self.exchanges:
-                exchange.ended = exchange.ended or exchange.loader == former
 
 
 async def devtools_address(

@@ -14,8 +14,10 @@ from selenium.common.exceptions import JavascriptException, StaleElementReferenc
 from selenium.webdriver import Remote
 
 from services.runner.browser.attempt import BrowserTask, Evidence, Step
-from services.runner.browser.devtools import DevTools, Exchange
+from services.runner.browser.devtools import DevTools
 from services.runner.browser.failures import PageTrouble
+from services.runner.browser.network_log import Exchange
+from services.runner.browser.step_pictures import StepPictures
 from services.runner.masking import Mask
 from shared.domain.evidence import Facts, TimedOut
 
@@ -27,6 +29,7 @@ _ASK_AGAIN = """
     const done = arguments[arguments.length - 1];
     fetch(location.href, {cache: "no-store"}).then((answer) => done(answer.status), () => done(0));
 """
+_MOST_CONSOLE_ERRORS = 50
 # How the driver puts it when the page is replaced while it answers.
 _REPLACED = re.compile(
     r"does not belong to the document|[Nn]o node with given id|[Cc]annot find context|ContextId not found"
@@ -71,13 +74,13 @@ class Page:
         self.mask = mask
         self.steps: list[Step] = []
         self.warnings: list[str] = []
-        self.pictures: list[Evidence] = []
+        self.asked_for: list[Evidence] = []
         self.asked = ""
         self.loading = False
-        self._devtools = devtools
+        self.devtools = devtools
+        self.pictures = StepPictures(task.step_screenshots, driver, devtools, mask)
         self.patience = task.patience_seconds
         self.spend_code = task.spend_code
-        self.codes: list[str] = []
         self.redirects: list[dict[str, Any]] = []
         self.provider: str | None = None
         self._slow_after = task.slow_after_seconds
@@ -85,14 +88,18 @@ class Page:
     @contextmanager
     def step(self, name: str) -> Iterator[list[str]]:
         """Records what is done inside; append to the list what the reader should know."""
+        self.learn_tokens()
+        self.pictures.step_begins(self.clock.left())
         offset, detail, ok = self.clock.elapsed(), list[str](), False
         try:
             yield detail
             ok = True
         finally:
             took = self.clock.elapsed() - offset
-            told = self.mask.text(" ".join(detail))[:300]
-            self.steps.append(Step(self.mask.text(name)[:120], offset, took, ok, told))
+            told = self.mask.beginning(" ".join(detail), 300)
+            self.steps.append(Step(self.mask.beginning(name, 120), offset, took, ok, told))
+            if ok:
+                self.pictures.step_ended(len(self.steps))
 
     def warn(self, warning: str) -> None:
         """Something that did not keep the check from passing, but will want attention."""
@@ -166,31 +173,36 @@ class Page:
 
     def hide(self, code: str) -> None:
         """A secret that is known only now: it is masked from here on."""
-        self.codes.append(code)
         self.mask.add(code)
 
     def answer_authentication(self, origin: str, username: str, password: str) -> AbstractContextManager[None]:
         """Inside, the browser's question for a name and a password (HTTP authentication) is answered, once."""
-        assert self._devtools is not None
-        return self._devtools.answering(origin, username, password)
+        assert self.devtools is not None
+        return self.devtools.answering(origin, username, password)
 
     def exchanges(self) -> list[Exchange]:
-        return list(self._devtools.exchanges) if self._devtools is not None else []
+        return list(self.devtools.network.exchanges) if self.devtools is not None else []
+
+    def learn_tokens(self) -> None:
+        """The tokens and cookies that passed by until now are masked from here on."""
+        if self.devtools is not None:
+            self.mask.learn(set(self.devtools.network.tokens))
 
     def heard(self) -> int:
         """How many exchanges there were so far: a mark for `exchanges_since`."""
-        return self._devtools.heard if self._devtools is not None else 0
+        return self.devtools.network.heard if self.devtools is not None else 0
 
     def exchanges_since(self, mark: int) -> list[Exchange]:
         new = self.heard() - mark
         return self.exchanges()[-new:] if new > 0 else []
 
     def hears_network(self) -> bool:
-        return self._devtools is not None
+        return self.devtools is not None
 
     def console_errors(self) -> tuple[str, ...]:
-        errors = list(self._devtools.console_errors) if self._devtools is not None else []
-        return tuple(self.mask.text(error) for error in errors)
+        entries = list(self.devtools.console.entries) if self.devtools is not None else []
+        mine = [entry for entry in entries if entry.level == "error" and entry.at >= self.clock.started]
+        return tuple(entry.masked(self.mask, 500) for entry in mine[-_MOST_CONSOLE_ERRORS:])
 
     def facts(self, **found: Any) -> Facts:
         """The facts of the check so far; every text is masked here."""

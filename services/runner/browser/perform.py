@@ -1,5 +1,6 @@
 """From a claimed check to what is recorded of it: the browser's work, the evidence kept, the verdicts."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,12 +16,13 @@ from services.runner.browser.task import task_of
 from services.runner.claim import Claimed
 from services.runner.performed import Performed, Verdict
 from shared.domain.schedule import Origin
-from shared.evidence_store import EvidenceStore
+from shared.evidence_store import EvidenceStore, Place
 from shared.ledger import AttemptRecord
 from shared.secret_box import SecretBox
 
 log = structlog.get_logger(__name__)
 
+KEEP_SECONDS = 10.0
 _NOTE_SESSION = text("""
     UPDATE scheduled_jobs SET browser_session = jsonb_build_object(
         'id', CAST(:session AS text), 'webdriver_url', CAST(:url AS text), 'node', CAST(:node AS text))
@@ -43,7 +45,7 @@ class CheckPerformer:
         """All that one attempt may take when everything in it is slow."""
         budgets = self.settings
         around = budgets.acquire_seconds + budgets.control_seconds + budgets.cleanup_seconds * 2
-        return claimed.definition.timeout_seconds + around
+        return claimed.definition.timeout_seconds + around + KEEP_SECONDS
 
     async def perform(self, claimed: Claimed) -> Performed:
         """Raises `SecretUnreadable`."""
@@ -60,18 +62,22 @@ class CheckPerformer:
             await connection.execute(_NOTE_SESSION, {**url, "id": claimed.id, "token": claimed.token})
 
     async def _keep_evidence(self, claimed: Claimed, report: AttemptReport) -> AttemptReport:
-        kept = []
-        for item in report.evidence:
-            try:
+        kept = await asyncio.gather(*(self._keep(claimed, item) for item in report.evidence))
+        return replace(report, evidence=tuple(item for item in kept if item is not None))
+
+    async def _keep(self, claimed: Claimed, item: Evidence) -> Evidence | None:
+        try:
+            async with asyncio.timeout(KEEP_SECONDS):
                 if claimed.origin == Origin.TRY:
                     await self._keep_with_try(claimed, item)
                 else:
-                    await self.evidence.write(claimed.id, claimed.due_at, claimed.attempt, item.name, item.content)
-                kept.append(item)
-            except (OSError, SQLAlchemyError) as error:
-                # The verdict counts more than its picture.
-                log.error("evidence_not_kept", job=str(claimed.id), name=item.name, error=type(error).__name__)
-        return replace(report, evidence=tuple(kept))
+                    place = Place.of(claimed.id, claimed.due_at, claimed.attempt)
+                    await self.evidence.write(place, item.name, item.content)
+        except (OSError, SQLAlchemyError) as error:  # the store's own errors, and TimeoutError
+            # The verdict counts more than its picture.
+            log.error("evidence_not_kept", job=str(claimed.id), name=item.name, error=type(error).__name__)
+            return None
+        return item
 
     async def _keep_with_try(self, claimed: Claimed, item: Evidence) -> None:
         async with self.engine.begin() as connection:
@@ -85,7 +91,7 @@ def _record_of(claimed: Claimed, report: AttemptReport) -> AttemptRecord:
         outcome=report.outcome,
         started_at=claimed.started_at,
         duration_seconds=round(report.duration_seconds, 3),
-        checks=[_check_of(check) for check in report.checks],
+        checks=[_check_of(check, {item.name for item in report.evidence}) for check in report.checks],
         evidence=[
             {"name": item.name, "content_type": item.content_type, "bytes": len(item.content)}
             for item in report.evidence
@@ -101,7 +107,7 @@ def _record_of(claimed: Claimed, report: AttemptReport) -> AttemptRecord:
     )
 
 
-def _check_of(check: CheckReport) -> dict[str, Any]:
+def _check_of(check: CheckReport, kept: set[str]) -> dict[str, Any]:
     return {
         "check": check.check,
         "code": check.outcome.code,
@@ -116,6 +122,7 @@ def _check_of(check: CheckReport) -> dict[str, Any]:
                 "duration_seconds": round(step.duration_seconds, 3),
                 "ok": step.ok,
                 "detail": step.detail,
+                "evidence": step.evidence if step.evidence in kept else None,
             }
             for step in check.steps
         ],

@@ -61,13 +61,14 @@ class _Attempt:
     def __init__(self, task: BrowserTask) -> None:
         self.session: Session | None = None
         self._task = task
-        self._credentials = [check.credentials for check in task.checks if check.credentials is not None]
-        self._mask = Mask.of(*self._credentials)
+        log_ins = [each for check in task.checks for each in (check, check.log_in_first) if each is not None]
+        self._mask = Mask.of(*(each.credentials for each in log_ins if each.credentials is not None))
         self._started_at = datetime.now(UTC)
         self._started = time.monotonic()
         self._checks: list[CheckReport] = []
         self._last_page = LastPage()
-        self._pictures: list[Evidence] = []
+        self._evidence: list[Evidence] = []
+        self._failed = False
         self._console_errors: tuple[str, ...] = ()
         self._traceback: str | None = None
         self._used = 0.0
@@ -77,15 +78,22 @@ class _Attempt:
         limit = max(self._task.timeout_seconds - self._used, 0.0)
         clock = Clock(limit, max(limit - _SOFT_MARGIN_SECONDS, limit * 0.6))
         page = Page(browser.driver, browser.devtools, clock, self._mask, self._task)
+        browser.connection.before_change = page.pictures.before_change
         facts = await run_until_deadline(browser, page, lambda: self._find_out(check, visit, page, browser), settings)
-        seconds, credentials = settings.evidence_seconds, self._credentials
-        last_page = await browser.start(lambda: take_evidence(page, browser.connection, credentials, seconds))
+        seconds = settings.evidence_seconds
+        prefix = f"{check.check}-" if len(self._task.checks) > 1 else ""
+        last_page = await browser.start(lambda: take_evidence(page, browser.connection, seconds, prefix))
         facts = replace(facts, control_page_failed=await control_page_failed(facts, page, browser, settings))
-        self._last_page, self._console_errors = last_page, page.console_errors()
-        steps, warnings = tuple(page.steps), tuple(page.warnings)
-        self._checks.append(CheckReport(check.check, classify(facts), facts.duration_seconds, steps, warnings))
-        self._pictures += page.pictures
+        outcome, warnings = classify(facts), tuple(page.warnings)
+        final = next((piece.name for piece in last_page.evidence if "screenshot" in piece.name), None)
+        pictures, steps = page.pictures.kept(outcome.success, page.steps, prefix, final)
+        self._evidence += [*last_page.evidence, *pictures, *page.asked_for]
+        self._checks.append(CheckReport(check.check, outcome, facts.duration_seconds, tuple(steps), warnings))
         self._used += facts.duration_seconds
+        if not self._failed:
+            # What is told of the last page is told of the one that a check failed on.
+            self._failed = not outcome.success
+            self._last_page, self._console_errors = last_page, page.console_errors()
 
     def end_without_session(self, failure: AcquireFailed) -> None:
         facts = Facts("", 0.0, self._task.timeout_seconds, fault=failure.fault, detail=self._mask.text(failure.detail))
@@ -99,7 +107,7 @@ class _Attempt:
         return AttemptReport(
             outcome=overall(check.outcome for check in self._checks),
             checks=tuple(self._checks),
-            evidence=(*self._last_page.evidence, *self._pictures),
+            evidence=tuple(self._evidence),
             session=self.session,
             started_at=self._started_at,
             duration_seconds=time.monotonic() - self._started,
@@ -107,7 +115,7 @@ class _Attempt:
             title=self._last_page.title,
             console_errors=self._console_errors,
             traceback=self._traceback,
-        )
+        ).masked(self._mask)
 
     def _find_out(self, check: CheckTask, visit: Visit, page: Page, browser: Browser) -> Facts:
         try:

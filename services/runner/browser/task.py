@@ -32,6 +32,7 @@ def task_of(claimed: Claimed, box: SecretBox) -> BrowserTask:
         timeout_seconds=definition.timeout_seconds,
         slow_after_seconds=definition.slow_after_seconds,
         patience_seconds=definition.wait_override_seconds or PATIENCE_SECONDS,
+        step_screenshots=definition.step_screenshots,
     )
 
 

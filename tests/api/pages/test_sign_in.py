@@ -7,7 +7,7 @@ import pytest
 
 from services.api.auth import COOKIE
 from services.api.keys import revoke_key
-from shared.evidence_store import EvidenceStore
+from shared.evidence_store import Place, open_store
 from tests.api.conftest import ACME, Service, Starter
 from tests.api.records import record, record_attempt
 
@@ -67,7 +67,7 @@ async def test_the_cookie_shows_evidence(reader: httpx.AsyncClient, service: Ser
     result = await record(service, now, "credentials_rejected")
     shot = {"name": "screenshot.png", "content_type": "image/png", "bytes": 3}
     await record_attempt(service, result, now, 1, "credentials_rejected", [shot])
-    await EvidenceStore(service.settings.evidence_dir).write(result, now, 1, "screenshot.png", b"png")
+    await open_store(service.settings).write(Place.of(result, now, 1), "screenshot.png", b"png")
     path = f"/api/v1/job-results/{result}/evidence/screenshot.png?attempt=1"
     assert path in (await reader.get(f"/results/{result}")).text
     assert (await reader.get(path)).content == b"png"

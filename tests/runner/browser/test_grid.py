@@ -56,7 +56,7 @@ async def test_logs_in_through_hub_and_node(grid: Grid, shop: str) -> None:
 async def test_a_hanging_page_frees_its_slot(grid: Grid, silent: Listener) -> None:
     report = await run(grid.url, f"{silent.url}/login", timeout_seconds=4)
     assert report.outcome.code == "page_timeout"
-    assert [piece.name for piece in report.evidence] == ["screenshot.png", "page.html"]
+    assert [piece.name for piece in report.evidence] == ["screenshot.jpg", "page.html", "network.json"]
     await all_slots_free(grid)
 
 

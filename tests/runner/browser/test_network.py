@@ -40,7 +40,7 @@ async def test_a_certificate_nobody_vouches_for_is_a_tls_error(check: Check, sho
 async def test_a_page_that_never_answers_times_out(check: Check, silent: Listener, shop: str) -> None:
     report = await check(f"{silent.url}/login", timeout_seconds=4, control_url=f"{shop}/control")
     assert report.outcome.code == "page_timeout"
-    assert "screenshot.png" in [piece.name for piece in report.evidence]
+    assert "screenshot.jpg" in [piece.name for piece in report.evidence]
 
 
 async def test_a_host_that_accepts_no_connection_times_out_as_that(check: Check, shop: str) -> None:

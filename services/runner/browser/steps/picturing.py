@@ -1,39 +1,28 @@
-"""A picture in the middle of a flow: nothing of the page may change by it, and no secret be on it."""
+"""A picture in the middle of a flow, which goes on undisturbed, with or without one."""
 
 from selenium.common.exceptions import WebDriverException
 
-from services.runner.browser.attempt import Evidence
+from services.runner.browser.authentication import DevToolsSilent
+from services.runner.browser.camera import NotHidden
 from services.runner.browser.evidence import picture
 from services.runner.browser.steps.walk import Walk
 
 MOST_PICTURES = 20
-# Taking a secret out of a field would leave the field empty for the steps that follow.
-_SHOWS_SECRET = """
-    function* roots(root) {
-      yield root;
-      for (const node of root.querySelectorAll("*")) if (node.shadowRoot) yield* roots(node.shadowRoot);
-    }
-    return [...roots(document)].some((root) => [...root.querySelectorAll("input, textarea")].some((field) =>
-      field.type !== "password" && arguments[0].some((secret) => field.value.includes(secret))));
-"""
+_SECONDS = 2.0
 
 
 def take_picture(walk: Walk, detail: list[str]) -> None:
-    """Without a picture, when none can be had, the flow goes on."""
-    page, credentials = walk.page, walk.task.credentials
-    secrets = [each for each in (credentials.password, credentials.totp_secret) if each] if credentials else []
-    if len(page.pictures) >= MOST_PICTURES:
+    page = walk.page
+    if len(page.asked_for) >= MOST_PICTURES:
         detail.append(f"no picture: there are {MOST_PICTURES} already")
-    elif page.driver.execute_script(_SHOWS_SECRET, secrets):
-        detail.append("no picture: a field shows a secret")
-    else:
-        number = walk.title.partition(".")[0]
-        try:
-            content = picture(page.driver, secrets)
-        except WebDriverException as error:
-            if "screenshot" not in str(error).lower():
-                raise
-            detail.append("no picture: the browser took none")
-            return
-        page.pictures.append(Evidence(f"{walk.task.check.replace('_', '-')}-step-{number}.png", "image/png", content))
+        return
+    number = walk.title.partition(".")[0]
+    try:
+        page.asked_for.append(picture(page, f"{walk.task.check.replace('_', '-')}-step-{number}", _SECONDS))
         detail.append("taken")
+    except (NotHidden, DevToolsSilent):
+        detail.append("no picture: the page could not be made ready for it")
+    except WebDriverException as error:
+        if "screenshot" not in str(error).lower():
+            raise
+        detail.append("no picture: the browser took none")
