@@ -135,15 +135,21 @@ class Page:
     def read(self, script: str, *arguments: Any) -> dict[str, Any]:
         """One look by a script that returns at least `pageState()`. Raises PageTrouble as `state` does."""
         self.check_time()
+        read: dict[str, Any] | None = self.run(PAGE_STATE + script, *arguments)
+        if read is None:
+            raise StaleElementReferenceException("the window is being closed")
+        if read["error_page"] and not (read["status"] >= 400):
+            raise PageTrouble(net_error=self._net_error(read["error_code"]))
+        return read
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """What a script returns. Raises StaleElementReferenceException when the page is replaced meanwhile."""
         try:
-            read: dict[str, Any] = self.driver.execute_script(PAGE_STATE + script, *arguments)
+            return self.driver.execute_script(script, *arguments)
         except WebDriverException as error:
             if _REPLACED.search(error.msg or ""):
                 raise StaleElementReferenceException(error.msg) from error
             raise
-        if read["error_page"] and not (read["status"] >= 400):
-            raise PageTrouble(net_error=self._net_error(read["error_code"]))
-        return read
 
     def poll(self, look: Callable[[], T | None], seconds: float) -> T | None:
         """The first thing `look` finds within the seconds; elements that go stale meanwhile are looked up again."""

@@ -84,7 +84,7 @@ def reach_checkout(page: Page, task: CheckTask) -> Facts:
 
 
 def _look(page: Page, expect_text: str | None) -> ShopPage:
-    return ShopPage(**page.driver.execute_script(_LOOK, expect_text))
+    return ShopPage(**page.run(_LOOK, expect_text))
 
 
 def _shows(page: Page, expect_text: str | None) -> ShopPage | None:
