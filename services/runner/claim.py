@@ -38,7 +38,8 @@ _CLAIM = text("""
 _CLAIMED = text("""
     SELECT claimed.*, greatest(extract(epoch FROM claimed.run_after - clock_timestamp()), 0)::float AS early_seconds,
            c.checks, coalesce(c.step_screenshots, 'always') AS step_screenshots, b.capabilities, p.entry_point,
-           p.sealed_credentials, p.sealed_sso_credentials, p.wait_override_seconds, p.login, p.sso, p.product_page, p.express_checkout,
+           p.sealed_credentials, p.sealed_sso_credentials, p.wait_override_seconds,
+           p.login, p.sso, p.product_page, p.express_checkout,
            k.callback_url, k.http_method, k.payload, k.headers, k.sealed_headers, k.sealed_signing_secrets, k.success,
            k.max_redirects, t."check" AS try_check, t.own_flow AS try_own_flow, t.flow AS try_flow,
            coalesce(c.timeout_seconds, k.timeout_seconds, t.timeout_seconds) AS timeout_seconds,
