@@ -7,6 +7,7 @@ from uuid import uuid4
 import structlog
 import uvloop
 
+from services.runner.accounts import AccountCare
 from services.runner.browser.perform import CheckPerformer
 from services.runner.browser.settings import BrowserSettings
 from services.runner.callback.perform import CallbackPerformer, Hosts
@@ -53,7 +54,8 @@ async def run(settings: RunnerSettings, queue: Queue, stop: asyncio.Event) -> No
         webdriver_url=settings.webdriver_url, control_url=settings.control_url, no_sandbox=settings.browser_no_sandbox
     )
     evidence = open_store(settings)
-    checks = CheckPerformer(engine, box, evidence, browser)
+    accounts = AccountCare(engine, box, settings.login_gap_seconds, settings.login_rejections)
+    checks = CheckPerformer(engine, box, evidence, browser, accounts)
     guard = AddressGuard(settings.callback_allow)
     try:
         async with CallbackSender(

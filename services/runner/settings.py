@@ -7,7 +7,8 @@ class RunnerSettings(Settings, SecretSettings, CallbackSettings, EvidenceSetting
     """What the runner needs. `browser_slots` counts checks at once for each browser: the cores behind the Grid.
 
     `callback_slots` counts callbacks at once, `callbacks_per_host` those of them to one host.
-    `stop_grace_seconds` is what running attempts are given to end when it is told to stop.
+    `login_gap_seconds` lie between two log-ins at one account; after `login_rejections` that were refused in a row
+    there is none. `stop_grace_seconds` is what running attempts are given to end when it is told to stop.
     """
 
     amqp_url: str | None = None
@@ -16,5 +17,7 @@ class RunnerSettings(Settings, SecretSettings, CallbackSettings, EvidenceSetting
     browser_slots: int = Field(2, ge=1, le=1000)
     callback_slots: int = Field(200, ge=1, le=5000)
     callbacks_per_host: int = Field(50, ge=1, le=5000)
+    login_gap_seconds: float = Field(5, ge=0, le=3600)
+    login_rejections: int = Field(3, ge=1, le=100)
     stop_grace_seconds: float = Field(20, ge=0, le=600)
     browser_no_sandbox: bool = False
