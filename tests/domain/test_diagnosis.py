@@ -65,8 +65,8 @@ CASES: dict[str, tuple[list[Cell], Culprit, str]] = {
         [cell("acme", "chromium", DOWN)],
         Culprit.PARTNER,
         (
-            "Fails in its only browser since 10:02 UTC, and there is no other partner to compare with: it is most likely"
-            " Acme’s side."
+            "Fails in its only browser since 10:02 UTC, and there is no other partner to compare with: it is most"
+            " likely Acme’s side."
         ),
     ),
     "one pairing": (
@@ -131,8 +131,8 @@ CASES: dict[str, tuple[list[Cell], Culprit, str]] = {
         grid(FIVE, THREE, {("acme", browser): "browser_crashed" for browser in THREE}),
         Culprit.OURS,
         (
-            "The trouble is ours, but in 3 of 3 browsers and only here since 10:02 UTC: the pages of Acme may be what our"
-            " browsers fail at."
+            "The trouble is ours, but in 3 of 3 browsers and only here since 10:02 UTC: the pages of Acme may be what"
+            " our browsers fail at."
         ),
     ),
     "an earlier day is told with its date": (
@@ -144,8 +144,8 @@ CASES: dict[str, tuple[list[Cell], Culprit, str]] = {
         [cell("acme", "chromium", DOWN), *(cell(name, "chromium", DOWN, active=False) for name in FIVE[1:])],
         Culprit.PARTNER,
         (
-            "Fails in its only browser since 10:02 UTC, and there is no other partner to compare with: it is most likely"
-            " Acme’s side."
+            "Fails in its only browser since 10:02 UTC, and there is no other partner to compare with: it is most"
+            " likely Acme’s side."
         ),
     ),
     "other checks of the partner are not its browsers": (

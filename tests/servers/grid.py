@@ -100,6 +100,7 @@ class Grid:
         self._former_nodes: set[str] = set()
         self._hub = _java("hub", self.folder)
         self._node = _java("node", self.folder)
+        self._others: list[ServerProcess] = []
 
     @property
     def url(self) -> str:
@@ -134,8 +135,28 @@ class Grid:
         self._former_nodes = {entry["id"] for entry in status["nodes"]} if status else set()
         await self._node.start(self._node_registered)
 
+    async def add_node(self) -> str:
+        """One more, of the same kind, until `stop`; its address, once the hub has accepted it."""
+        folder, port = self.folder / f"node-{len(self._others) + 2}", free_port()
+        node = self._node_settings.replace("[node]\n", f'[node]\ngrid-url = "{self.url}"\n' + _NODE_RHYTHM, 1)
+        process = _java("node", folder)
+        _write(folder / "node.toml", _server(port) + self._events(bind=False) + node)
+        self._others.append(process)
+        address = f"http://{LOOPBACK}:{port}"
+
+        async def registered() -> bool:
+            status = await _status(self.url)
+            nodes = status["nodes"] if status else []
+            return any(each["availability"] == "UP" and each["uri"] == address for each in nodes)
+
+        await process.start(registered)
+        return address
+
     async def stop(self) -> None:
         """At once: asked politely, it would first wait for the sessions that are open."""
+        for other in self._others:
+            await other.kill()
+        self._others = []
         await self._node.kill()
         await self._hub.kill()
 
