@@ -35,17 +35,21 @@ class GridNotInstalled(RuntimeError):
 
 
 class StandaloneGrid:
-    """Hub and node in one process."""
+    """Hub and node in one process. With `login`, `user:password`, it wants that of everybody."""
 
-    def __init__(self, folder: Path, *, max_sessions: int = 2, session_timeout_seconds: int = 60) -> None:
+    def __init__(
+        self, folder: Path, *, max_sessions: int = 2, session_timeout_seconds: int = 60, login: str | None = None
+    ) -> None:
         self.folder = folder.resolve()
         self.port = free_port()
         self._node = _node_settings(max_sessions, session_timeout_seconds)
         self._process = _java("standalone", self.folder)
+        self._login = login
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}"
+        """With its login, if it wants one."""
+        return f"http://{self._login}@{LOOPBACK}:{self.port}" if self._login else f"http://{LOOPBACK}:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -53,7 +57,9 @@ class StandaloneGrid:
 
     async def start(self) -> None:
         distributor = "\n[distributor]\nhealthcheck-interval = 10\nreject-unsupported-caps = true\n"
-        _write(self.folder / "standalone.toml", _server(self.port) + self._node + QUEUE + distributor)
+        user, _, password = (self._login or "").partition(":")
+        router = f'\n[router]\nusername = "{user}"\npassword = "{password}"\n' if user else ""
+        _write(self.folder / "standalone.toml", _server(self.port) + self._node + QUEUE + distributor + router)
         await self._process.start(self._ready)
 
     async def stop(self) -> None:
