@@ -105,7 +105,12 @@ def _fits(slot: Mapping[str, Any], capabilities: Mapping[str, Any] | None) -> bo
 
 def _is_of_others(slot: Mapping[str, Any]) -> bool:
     session = slot.get("session")
-    return session is not None and MARKER not in (session.get("capabilities") or {})
+    # While a session is being created its slot does not tell whose it will be.
+    return (
+        session is not None
+        and session.get("sessionId") != "reserved"
+        and MARKER not in (session.get("capabilities") or {})
+    )
 
 
 def matches(stereotype: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ MOBILE = {"browserName": "chrome", "pk:profile": "mobile"}
 FIREFOX = {"browserName": "firefox", "pk:profile": "desktop"}
 OURS = {"sessionId": "1", "capabilities": {"pk:attempt": "x"}}
 OTHERS = {"sessionId": "2", "capabilities": {}}
+IN_THE_MAKING = {"sessionId": "reserved", "capabilities": DESKTOP}
 
 
 def node(*slots: tuple[dict[str, str], Any], most: int = 2, uri: str = "http://n1", up: str = "UP") -> dict[str, Any]:
@@ -27,6 +28,7 @@ def node(*slots: tuple[dict[str, str], Any], most: int = 2, uri: str = "http://n
         # What we hold ourselves is ours to use.
         ([node((DESKTOP, OURS), (DESKTOP, None))], DESKTOP, 2),
         ([node((DESKTOP, OTHERS), (DESKTOP, None))], DESKTOP, 1),
+        ([node((DESKTOP, IN_THE_MAKING), (DESKTOP, None))], DESKTOP, 2),
         # A node may list more kinds of slots than it holds sessions.
         ([node((DESKTOP, None), (DESKTOP, None), (MOBILE, None), (MOBILE, None))], MOBILE, 2),
         ([node((DESKTOP, OTHERS), (DESKTOP, OTHERS), (MOBILE, None), (MOBILE, None))], MOBILE, 0),
