@@ -1,23 +1,23 @@
 """Whose trouble it is, in one sentence, from how the other checks are doing: partner x browser x node x time.
 
 A failure that one thing has in common points at that thing: all browsers of one partner at the partner, one browser
-across partners at the browser, one node at the node, many partners at once at ourselves.
+across partners at the browser, one node at the node, many partners alike and at once at ourselves.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from shared.domain.outcome import OutcomeClass
+from shared.domain.outcome import CODES_THE_NETWORK_MAY_CAUSE, OutcomeClass
 from shared.domain.state import State
 
 _BAD = (OutcomeClass.PARTNER_FAILURE, OutcomeClass.INFRASTRUCTURE_FAILURE)
 # Of all that have a thing in common so many must fail, and of the others at most so many, for it to be that thing.
 _NEARLY_ALL, _HARDLY_ANY = 0.8, 1 / 3
-# So many partners, and so large a part of all, failing within this time of each other are no coincidence.
+# So many partners, and so large a part of all, failing alike within this time of each other are no coincidence.
 _MANY_PARTNERS, _MANY_OF_ALL, _AT_ONCE = 3, 0.5, timedelta(minutes=15)
 
 Key = tuple[str, str, str]
@@ -64,6 +64,11 @@ class Cell:
         return self.outcome_class is OutcomeClass.INFRASTRUCTURE_FAILURE
 
     @property
+    def kind(self) -> str:
+        """Failures of one kind can have one cause: what the network or our machinery may cause, or the same code."""
+        return "network" if self.ours or self.code in CODES_THE_NETWORK_MAY_CAUSE else self.code or ""
+
+    @property
     def troubled(self) -> bool:
         return self.state is State.FAILING or self.ours
 
@@ -99,8 +104,11 @@ class _Matrix:
         self._failing = {browser: {cell.partner for cell in told if cell.bad} for browser, told in by_browser.items()}
         self._browsers = {browser: self._browser(browser, told) for browser, told in by_browser.items()}
         self._nodes = {node: self._node(node, told, by_node) for node, told in by_node.items()}
-        self._bad = sorted((cell.began, cell.partner) for cell in self._told if cell.bad and cell.began is not None)
-        self._at_once: dict[datetime, Diagnosis | None] = {}
+        self._bad: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+        for cell in self._told:
+            if cell.bad and cell.began is not None:
+                insort(self._bad[cell.kind], (cell.began, cell.partner))
+        self._at_once: dict[tuple[str, datetime], Diagnosis | None] = {}
 
     def judge(self, cell: Cell) -> Diagnosis:
         """The first that fits, from what is surest and narrowest to what is left."""
@@ -149,14 +157,14 @@ class _Matrix:
         if cell.began is None:
             return None
         minute = cell.began.replace(second=0, microsecond=0)
-        if minute not in self._at_once:
-            self._at_once[minute] = self._around(minute)
-        return self._at_once[minute]
+        if (cell.kind, minute) not in self._at_once:
+            self._at_once[cell.kind, minute] = self._around(minute, self._bad.get(cell.kind, []))
+        return self._at_once[cell.kind, minute]
 
-    def _around(self, moment: datetime) -> Diagnosis | None:
-        first = bisect_left(self._bad, (moment - _AT_ONCE, ""))
-        last = bisect_left(self._bad, (moment + _AT_ONCE + timedelta(minutes=1), ""))
-        together = self._bad[first:last]
+    def _around(self, moment: datetime, alike: Sequence[tuple[datetime, str]]) -> Diagnosis | None:
+        first = bisect_left(alike, (moment - _AT_ONCE, ""))
+        last = bisect_left(alike, (moment + _AT_ONCE + timedelta(minutes=1), ""))
+        together = alike[first:last]
         failing = {partner for _, partner in together}
         if len(failing) < _MANY_PARTNERS or len(failing) < _MANY_OF_ALL * len(self._by_partner):
             return None
@@ -184,6 +192,8 @@ class _Matrix:
         if len(own) == 1:
             alone = f"Fails in its only browser{self._since(failing)}"
             told = f", while {compared}" if others else ", and there is no other partner to compare with"
+            if others and not well:
+                told = f", and all {len(others)} other partners there too, in other ways or at other times"
             return Diagnosis(Culprit.PARTNER, f"{alone}{told}: it is most likely {_possessive(name)} side.")
         if len(failing) == len(own):
             return Diagnosis(Culprit.PARTNER, f"{counted}: it is {_possessive(name)} side.")

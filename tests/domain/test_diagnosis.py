@@ -98,12 +98,28 @@ CASES: dict[str, tuple[list[Cell], Culprit, str]] = {
         Culprit.OURS,
         "Fails for 3 of 5 partners since 10:02 UTC: so many at once, so it is likely our side.",
     ),
+    "many partners at once, by what the network may cause": (
+        [cell(p, "chromium", code) for p, code in zip(FIVE, (DOWN, "tls_error", "browser_crashed"), strict=False)],
+        Culprit.OURS,
+        "Fails for 3 of 3 partners since 10:02 UTC: so many at once, so it is likely our side.",
+    ),
+    "many partners at once, each for a reason of its own": (
+        [
+            cell(p, "chromium", code)
+            for p, code in zip(FIVE, (DOWN, "credentials_rejected", "http_5xx", "login_form_not_found"), strict=False)
+        ],
+        Culprit.PARTNER,
+        (
+            "Fails in its only browser since 10:02 UTC, and all 3 other partners there too, in other ways or at other"
+            " times: it is most likely Acme’s side."
+        ),
+    ),
     "many partners, each at its own time": (
         [cell(name, "chromium", DOWN, since=TEN - timedelta(hours=n)) for n, name in enumerate(FIVE)],
         Culprit.PARTNER,
         (
-            "Fails in its only browser since 10:02 UTC, while 0 of 4 other partners work in chromium: it is most likely"
-            " Acme’s side."
+            "Fails in its only browser since 10:02 UTC, and all 4 other partners there too, in other ways or at other"
+            " times: it is most likely Acme’s side."
         ),
     ),
     "one node": (
