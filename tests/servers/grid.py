@@ -134,29 +134,20 @@ class Grid:
 
     async def start_node(self) -> None:
         """Returns when the hub has accepted the node."""
-        node = self._node_settings.replace("[node]\n", f'[node]\ngrid-url = "{self.url}"\n' + _NODE_RHYTHM, 1)
-        _write(self.folder / "node.toml", _server(self.node_port) + self._events(bind=False) + node)
+        self._write_node(self.folder, self.node_port)
         # A killed node stays listed as up for a while, under the same address; the new one has an id of its own.
         status = await _status(self.url)
         self._former_nodes = {entry["id"] for entry in status["nodes"]} if status else set()
-        await self._node.start(self._node_registered)
+        await self._node.start(lambda: self._node_registered(self.node_port))
 
     async def add_node(self) -> str:
         """One more, of the same kind, until `stop`; its address, once the hub has accepted it."""
         folder, port = self.folder / f"node-{len(self._others) + 2}", free_port()
-        node = self._node_settings.replace("[node]\n", f'[node]\ngrid-url = "{self.url}"\n' + _NODE_RHYTHM, 1)
         process = _java("node", folder)
-        _write(folder / "node.toml", _server(port) + self._events(bind=False) + node)
+        self._write_node(folder, port)
         self._others.append(process)
-        address = f"http://{LOOPBACK}:{port}"
-
-        async def registered() -> bool:
-            status = await _status(self.url)
-            nodes = status["nodes"] if status else []
-            return any(each["availability"] == "UP" and each["uri"] == address for each in nodes)
-
-        await process.start(registered)
-        return address
+        await process.start(lambda: self._node_registered(port))
+        return f"http://{LOOPBACK}:{port}"
 
     async def stop(self) -> None:
         """At once: asked politely, it would first wait for the sessions that are open."""
@@ -182,9 +173,13 @@ class Grid:
     async def _hub_answers(self) -> bool:
         return await _answers(self.url)
 
-    async def _node_registered(self) -> bool:
+    def _write_node(self, folder: Path, port: int) -> None:
+        node = self._node_settings.replace("[node]\n", f'[node]\ngrid-url = "{self.url}"\n' + _NODE_RHYTHM, 1)
+        _write(folder / "node.toml", _server(port) + self._events(bind=False) + node)
+
+    async def _node_registered(self, port: int) -> bool:
         status = await _status(self.url)
-        address = f"http://{LOOPBACK}:{self.node_port}"
+        address = f"http://{LOOPBACK}:{port}"
         nodes = status["nodes"] if status else []
         return any(
             node["availability"] == "UP" and node["uri"] == address and node["id"] not in self._former_nodes
