@@ -26,7 +26,8 @@ _FORGET = (
 
 async def let_accounts_try(session: AsyncSession, configurations: Sequence[JobConfiguration]) -> None:
     """One more log-in at each stopped account that these use."""
-    await session.execute(_TRY, {"ids": [configuration.id for configuration in configurations]})
+    if configurations:
+        await session.execute(_TRY, {"ids": [configuration.id for configuration in configurations]})
 
 
 async def forget_rejections(session: AsyncSession, partner: str) -> None:
