@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.domain.outcome import Outcome
 
-# The checks that log in. All but `sso` share one session, and log in once in it.
+# The checks that log in by themselves; a flow may do so in any. All but `sso` share one session, and log in once in it.
 LOGGING_IN = frozenset({"login", "sso", "express_checkout"})
 REFUSED = frozenset({"credentials_rejected", "mfa_rejected"})
 # Ends at which no user name or password can have been sent.
@@ -42,8 +42,6 @@ def log_ins(verdicts: Iterable[tuple[str, Outcome]]) -> LogIns:
     sent, accepted, refused = False, False, 0
     visited = False
     for check, outcome in verdicts:
-        if check not in LOGGING_IN:
-            continue
         sent = sent or outcome.code not in _SENT_NOTHING
         own_session = check == "sso"
         if outcome.success:

@@ -12,7 +12,6 @@ NOTHING = LogIns(sent=False, accepted=False, refused=0)
     ("verdicts", "expected"),
     [
         ([], NOTHING),
-        ([("product_page", "credentials_rejected")], NOTHING),
         ([("login", "connection_refused")], NOTHING),
         ([("login", "session_not_created")], NOTHING),
         ([("login", "success")], LogIns(True, True, 0)),

@@ -18,6 +18,7 @@ from services.runner.postponed import Refused
 from shared.clock import DatabaseClock
 from shared.database import connect
 from shared.domain.account import log_ins
+from shared.domain.flow import Flow
 from shared.domain.outcome import Outcome
 from shared.ledger import AttemptRecord
 from shared.queue import Message
@@ -81,6 +82,15 @@ def test_an_account_is_a_user_name_at_a_host_whatever_the_path_and_never_in_the_
     assert of("https://shop.example/p/1", check="product_page") == set()
     assert "probe" not in str(same)
     assert "shop" not in str(same)
+
+
+def test_a_product_page_uses_one_when_its_flow_logs_in() -> None:
+    shown = {"do": "expect", "text_visible": "Basket"}
+    login = CheckTask("login", "https://shop.example/login", Credentials("probe", "secret"))
+    for first, used in (({"do": "log_in"}, 1), ({"do": "navigate", "url": "https://shop.example/p/1"}, 0)):
+        flow = Flow.model_validate({"steps": [first, shown]})
+        page = CheckTask("product_page", "https://shop.example/p/1", login.credentials, None, login, flow)
+        assert len(accounts_of([page], BOX)) == used
 
 
 def test_a_checkout_uses_the_account_that_it_logs_in_at_first() -> None:

@@ -59,7 +59,7 @@ class CheckPerformer:
         task = task_of(claimed, self.box)
         uses = accounts_of(task.checks, self.box)
         await self.accounts.take(claimed, task.partner, uses)
-        task = replace(task, avoid_nodes=self.grid.nodes.avoided)
+        task = replace(task, avoid_nodes=self.grid.nodes.avoided, spend_code=self.accounts.code_spender())
         report = await run_browser_task(task, self.settings, on_session=lambda session: self._note(claimed, session))
         await self.grid.learn(task.browser, report)
         report = await self._keep_evidence(claimed, report)

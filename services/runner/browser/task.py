@@ -8,7 +8,7 @@ from services.runner.browser.attempt import BrowserTask, CheckTask, Credentials,
 from services.runner.claim import Claimed
 from services.runner.definition import CheckDefinition
 from shared.domain.account import LOGGING_IN
-from shared.domain.flow import Flow
+from shared.domain.flow import Flow, LogInStep
 from shared.secret_box import SecretBox
 
 PATIENCE_SECONDS = 10.0
@@ -87,9 +87,15 @@ def accounts_of(checks: Sequence[CheckTask], box: SecretBox) -> dict[str, tuple[
     found: dict[str, list[str]] = {}
     for check in checks:
         login = check.log_in_first or check
-        if check.check not in LOGGING_IN or login.credentials is None:
+        if not _logs_in(check) or login.credentials is None:
             continue
         host = urlsplit(login.url).netloc.rpartition("@")[2].lower()
         account = box.fingerprint("account", host, login.credentials.username.strip().lower())
         found.setdefault(account, []).append(check.check)
     return {account: tuple(names) for account, names in found.items()}
+
+
+def _logs_in(check: CheckTask) -> bool:
+    if check.flow is None:
+        return check.check in LOGGING_IN
+    return bool(check.flow.values()) or any(isinstance(step, LogInStep) for step in check.flow.steps)
