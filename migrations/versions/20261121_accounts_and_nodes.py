@@ -1,14 +1,14 @@
 """accounts and nodes
 
 Revision ID: 20261121_accounts
-Revises: 20261121_tries
+Revises: 20261121_evidence
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = '20261121_accounts'
-down_revision = '20261121_tries'
+down_revision = '20261121_evidence'
 branch_labels = None
 depends_on = None
 
