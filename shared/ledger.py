@@ -254,13 +254,15 @@ async def retry_bounds(
 
 
 _POSTPONE = text("""
-    UPDATE scheduled_jobs SET state = 'planned', attempt = attempt - 1, publication = publication + 1, token = NULL,
-        lease_until = NULL, runner = NULL, started_at = NULL, dispatched_at = NULL,
+    UPDATE scheduled_jobs SET state = 'planned', attempt = attempt - 1, publication = (publication + 1) % 30000,
+        token = NULL, lease_until = NULL, runner = NULL, started_at = NULL, dispatched_at = NULL,
         run_after = clock_timestamp() + make_interval(secs => :seconds)
     WHERE id = :id AND token = :token AND state = 'running'
+    RETURNING id
 """)
 
 
-async def postpone(connection: AsyncConnection | AsyncSession, job: UUID, token: UUID, seconds: float) -> None:
-    """Give a claim back as if it had not been made: nothing was attempted yet."""
-    await connection.execute(_POSTPONE, {"id": job, "token": token, "seconds": seconds})
+async def postpone(connection: AsyncConnection | AsyncSession, job: UUID, token: UUID, seconds: float) -> bool:
+    """Give a claim back as if it had not been made: nothing was attempted yet. False when it was not ours any more."""
+    given_back = await connection.execute(_POSTPONE, {"id": job, "token": token, "seconds": seconds})
+    return given_back.one_or_none() is not None

@@ -1,5 +1,7 @@
 """Credentials at rest: encrypted with the first key, readable with any of them."""
 
+import hashlib
+import hmac
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +16,7 @@ class SecretUnreadable(Exception):
 class SecretBox:
     def __init__(self, keys: Sequence[str]) -> None:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._first_key = keys[0].encode()
 
     def seal(self, secret: dict[str, Any]) -> bytes:
         return self._fernet.encrypt(json.dumps(secret).encode())
@@ -32,3 +35,8 @@ class SecretBox:
             return self._fernet.rotate(sealed)
         except InvalidToken:
             raise SecretUnreadable("no configured secret key opens the stored credentials") from None
+
+    def fingerprint(self, *parts: str) -> str:
+        """Stands for what must be recognised, and never be read again: a hash under the first key, in hexadecimal."""
+        message = json.dumps(parts).encode()
+        return hmac.new(self._first_key, message, hashlib.sha256).hexdigest()

@@ -66,7 +66,7 @@ def _partner(
         "code": code,
         "name": name,
         "entry_point": entry_point,
-        "credentials": {"username": USERNAME, "password": password, "totp_secret": totp_secret},
+        "credentials": {"username": f"{USERNAME}-{code}", "password": password, "totp_secret": totp_secret},
         "sso": {"enabled": sso is not None, "entry_point": sso},
         "tags": ["demo"],
     }

@@ -22,11 +22,11 @@ _CODES = web.AppKey("codes", set[str])
 def add_sso(
     app: web.Application,
     answer: Page,
-    log_in: tuple[str, str],
+    is_right: Callable[[object, object], bool],
     let_in: Callable[[web.Request, web.StreamResponse], web.StreamResponse],
 ) -> None:
-    """`answer(request, template, status=200, **values)` renders a page; `log_in` is name and password; `let_in` sets
-    the partner's cookie."""
+    """`answer(request, template, status=200, **values)` renders a page; `is_right` knows name and password;
+    `let_in` sets the partner's cookie."""
     app[_CODES] = set()
 
     async def entry(request: web.Request) -> web.StreamResponse:
@@ -61,7 +61,7 @@ def add_sso(
 
     async def take_log_in(request: web.Request) -> web.StreamResponse:
         given, kind = await request.post(), _kind(request)
-        if (given.get("username"), given.get("password")) != log_in:
+        if not is_right(given.get("username"), given.get("password")):
             return await answer(request, "provider.html", query=request.query_string, said=REFUSAL)
         if kind == "lost":
             return await answer(request, "plain.html", words="Have a nice day.")

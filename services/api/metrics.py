@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.infrastructure.queries import read_alive, read_overdue, read_queues
+from services.api.infrastructure.troubles import read_accounts, read_nodes
 from services.api.status.job_queries import read_job_totals
 from shared.domain.outcome import CATALOGUE
 from shared.domain.state import State
@@ -150,4 +151,16 @@ async def _read_ourselves(session: AsyncSession) -> list[Metric]:
     depths = GaugeMetricFamily("parakeet_queue_depth", "Dispatched, not claimed", labels=["lane", "priority"])
     for queue in await read_queues(session):
         depths.add_metric([queue.lane, queue.priority], queue.depth)
-    return [replicas, lateness, not_run, count, oldest, depths]
+    return [replicas, lateness, not_run, count, oldest, depths, *await _read_troubles(session)]
+
+
+async def _read_troubles(session: AsyncSession) -> list[Metric]:
+    nodes, accounts = await read_nodes(session), await read_accounts(session)
+    avoided = sum(node.avoided_until is not None for node in nodes)
+    return [
+        GaugeMetricFamily("parakeet_grid_nodes_avoided", "Nodes avoided for failing again and again", value=avoided),
+        GaugeMetricFamily("parakeet_accounts_in_use", "Accounts that a check is logged in at", value=accounts.in_use),
+        GaugeMetricFamily(
+            "parakeet_accounts_stopped", "Accounts whose log-ins were refused too often", value=len(accounts.stopped)
+        ),
+    ]

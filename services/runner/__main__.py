@@ -7,11 +7,14 @@ from uuid import uuid4
 import structlog
 import uvloop
 
+from services.runner.accounts import AccountCare
+from services.runner.browser.grid_watch import GridWatch
+from services.runner.browser.nodes import NodeRules
 from services.runner.browser.perform import CheckPerformer
 from services.runner.browser.settings import BrowserSettings
 from services.runner.callback.perform import CallbackPerformer, Hosts
 from services.runner.callback.send import CallbackSender
-from services.runner.consumer import Consumer
+from services.runner.consumer import CALLBACK_LANE, Consumer
 from services.runner.execute import Runner
 from services.runner.lease import Leases
 from services.runner.orphans import close_orphans
@@ -40,10 +43,15 @@ async def run(settings: RunnerSettings, queue: Queue, stop: asyncio.Event) -> No
 
     def report() -> dict[str, Any]:
         lanes = dict(slots)
+        limits = {CALLBACK_LANE: settings.callback_slots}
         return {
             "slots": sum(each.total for each in lanes.values()),
             "busy": sum(each.busy for each in lanes.values()),
-            "lanes": {lane: {"slots": each.total, "busy": each.busy} for lane, each in lanes.items()},
+            "lanes": {
+                lane: {"slots": each.total, "busy": each.busy, "limit": limits.get(lane, settings.browser_slots)}
+                for lane, each in lanes.items()
+            },
+            "grid": grid.report(),
         }
 
     identity = uuid4()
@@ -53,7 +61,10 @@ async def run(settings: RunnerSettings, queue: Queue, stop: asyncio.Event) -> No
         webdriver_url=settings.webdriver_url, control_url=settings.control_url, no_sandbox=settings.browser_no_sandbox
     )
     evidence = open_store(settings)
-    checks = CheckPerformer(engine, box, evidence, browser)
+    accounts = AccountCare(engine, box, settings.login_gap_seconds, settings.login_rejections)
+    rules = NodeRules(settings.node_failures, settings.node_pause_seconds)
+    grid = GridWatch(engine, identity, settings.webdriver_url, settings.browser_slots, rules)
+    checks = CheckPerformer(engine, box, evidence, browser, accounts, grid)
     guard = AddressGuard(settings.callback_allow)
     try:
         async with CallbackSender(
@@ -62,7 +73,12 @@ async def run(settings: RunnerSettings, queue: Queue, stop: asyncio.Event) -> No
             callbacks = CallbackPerformer(box, sender, Hosts(settings.callbacks_per_host))
             runner = Runner(id=identity, engine=engine, leases=leases, checks=checks, callbacks=callbacks)
             consumer = Consumer(
-                queue, runner, slots, browser_slots=settings.browser_slots, callback_slots=settings.callback_slots
+                queue,
+                runner,
+                slots,
+                grid,
+                callback_slots=settings.callback_slots,
+                probe_seconds=settings.grid_probe_seconds,
             )
             await leases.start()
             log.info("runner_started", runner=str(identity))
@@ -70,7 +86,9 @@ async def run(settings: RunnerSettings, queue: Queue, stop: asyncio.Event) -> No
             async with asyncio.TaskGroup() as duties:
                 duties.create_task(repeat("follow_browsers", consumer.follow_browsers, 1, stop))
                 duties.create_task(repeat("step_aside", consumer.step_aside_if_cut_off, 1, stop))
-                duties.create_task(repeat("close_orphans", lambda: close_orphans(engine), 5, stop))
+                duties.create_task(
+                    repeat("close_orphans", lambda: close_orphans(engine, settings.webdriver_url), 5, stop)
+                )
                 duties.create_task(repeat("abort_if_cut_off", leases.abort_if_cut_off, 1, stop))
             await consumer.stop(settings.stop_grace_seconds)
     finally:

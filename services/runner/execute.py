@@ -14,15 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.runner.batches import MicroBatches
 from services.runner.browser.perform import CheckPerformer
-from services.runner.callback.perform import CallbackPerformer, HostBusy
+from services.runner.callback.perform import CallbackPerformer
 from services.runner.claim import Claimed, claim_all
 from services.runner.definition import CallbackDefinition
 from services.runner.finish import Finish, finish_all
 from services.runner.lease import Leases
 from services.runner.performed import Performed
+from services.runner.postponed import Postponed, Refused
 from shared.crash_points import crash_point
 from shared.domain.outcome import Outcome
-from shared.ledger import AttemptRecord, Ending, end_attempts, postpone
+from shared.ledger import AttemptRecord, Ending, end_attempts, end_not_run, postpone
 from shared.queue import Delivery, Message
 from shared.secret_box import SecretUnreadable
 
@@ -63,9 +64,8 @@ async def execute(delivery: Delivery, slot: AbstractAsyncContextManager[None], r
         with runner.leases.hold(claimed, work):
             try:
                 performed = await work
-            except HostBusy as busy:
-                async with runner.engine.begin() as connection:
-                    await postpone(connection, claimed.id, claimed.token, busy.again_in_seconds)
+            except (Postponed, Refused) as not_begun:
+                await _give_back(claimed, not_begun, runner)
                 await delivery.ack()
                 return
             except asyncio.CancelledError:
@@ -102,7 +102,7 @@ async def _perform(claimed: Claimed, runner: Runner) -> Performed:
     try:
         async with asyncio.timeout(performer.limit_seconds(claimed) + LAST_RESORT_SECONDS):
             return await performer.perform(claimed)
-    except HostBusy:
+    except (Postponed, Refused):
         raise
     except TimeoutError:
         return _broken(started_at, "The attempt did not end within all of its time limits.", None)
@@ -112,6 +112,15 @@ async def _perform(claimed: Claimed, runner: Runner) -> Performed:
         # The text may hold anything, so only the kind of error is told.
         where = "".join(traceback.format_tb(error.__traceback__))
         return _broken(started_at, f"Unexpected {type(error).__name__}.", where)
+
+
+async def _give_back(claimed: Claimed, why: Postponed | Refused, runner: Runner) -> None:
+    """As if it had not been claimed; what is refused ends with that, because nobody else could run it either."""
+    async with runner.engine.begin() as connection:
+        if isinstance(why, Postponed):
+            await postpone(connection, claimed.id, claimed.token, why.again_in_seconds)
+        elif await postpone(connection, claimed.id, claimed.token, 0):
+            await end_not_run(connection, [claimed.id], "cancelled", str(why))
 
 
 async def _hand_back(claimed: Claimed, runner: Runner) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.runner.accounts import settle_accounts
 from services.runner.claim import Claimed
 from services.runner.definition import when_to_retry
 from services.runner.performed import Performed
@@ -92,6 +93,7 @@ async def _record(connection: AsyncConnection, finishes: Sequence[Finish]) -> se
         if each.claimed.token in recorded and again.get(each.claimed.token) is None
     ]
     await fold_states(connection, [each for each in final if each.claimed.origin != Origin.TRY], now)
+    await settle_accounts(connection, [news for each in finishes for news in each.performed.accounts])
     return recorded
 
 
@@ -119,4 +121,4 @@ def _unrecordable(finish: Finish, error: Exception) -> Finish:
     log.error("record_refused", job=str(finish.claimed.id), error=type(error).__name__)
     outcome = Outcome("internal_error", "What the attempt found out could not be stored.")
     record = AttemptRecord(outcome, finish.performed.record.started_at, finish.performed.record.duration_seconds)
-    return replace(finish, performed=Performed(record))
+    return replace(finish, performed=Performed(record, accounts=finish.performed.accounts))

@@ -1,34 +1,71 @@
-"""Browser sessions whose runner was lost: the sweeper notes them, whoever runs deletes them from the Grid."""
+"""Browser sessions whose runner was lost: the sweeper notes them, whoever runs ends them."""
+
+import asyncio
 
 import aiohttp
 import structlog
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.runner.browser.connection import split_userinfo
+from services.runner.browser.devtools import DevTools
 
 log = structlog.get_logger(__name__)
 
-DELETE_TIMEOUT_SECONDS = 10
+DELETE_TIMEOUT_SECONDS = 3
+CLOSE_TIMEOUT_SECONDS = 3
 
+# One that can't be ended is tried again; a Grid ends by itself what is idle, long before an hour.
 _TAKE = text("""
-    DELETE FROM orphan_sessions WHERE session_id IN (
-        SELECT session_id FROM orphan_sessions ORDER BY noted_at LIMIT 10 FOR UPDATE SKIP LOCKED)
-    RETURNING session_id, webdriver_url
+    SELECT session_id, webdriver_url, devtools, noted_at < now() - interval '1 hour' AS hopeless FROM orphan_sessions
+    ORDER BY noted_at LIMIT 10 FOR UPDATE SKIP LOCKED
 """)
+_ENDED = text("DELETE FROM orphan_sessions WHERE session_id = ANY(CAST(:ids AS text[]))")
 
 
-async def close_orphans(engine: AsyncEngine) -> None:
-    """Deletes each noted session. One that the Grid does not know any more is closed already."""
+async def close_orphans(engine: AsyncEngine, webdriver_url: str) -> None:
+    """Ends each noted session. `webdriver_url` is ours, for its user name and password: the noted ones have none."""
+    ours, authorization = split_userinfo(webdriver_url)
     async with engine.begin() as connection:
         orphans = (await connection.execute(_TAKE)).all()
         if not orphans:
             return
-        timeout = aiohttp.ClientTimeout(total=DELETE_TIMEOUT_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout) as http:
-            for orphan in orphans:
-                url = f"{orphan.webdriver_url.rstrip('/')}/session/{orphan.session_id}"
-                try:
-                    async with http.delete(url) as answer:
-                        log.info("orphan_session_closed", status=answer.status)
-                except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                    # A Grid that is gone took its sessions along; its own time limit ends what is left.
-                    log.warning("orphan_session_not_closed", error=type(error).__name__)
+        async with aiohttp.ClientSession(trust_env=False) as http:
+            gone = await asyncio.gather(
+                *(_end(http, orphan, authorization if orphan.webdriver_url == ours else {}) for orphan in orphans)
+            )
+        ids = [orphan.session_id for orphan, ended in zip(orphans, gone, strict=True) if ended or orphan.hopeless]
+        await connection.execute(_ENDED, {"ids": ids})
+        log.info("orphan_sessions_ended", noted=len(orphans), ended=sum(gone))
+
+
+async def _end(
+    http: aiohttp.ClientSession, orphan: Row[tuple[str, str, str | None, bool]], headers: dict[str, str]
+) -> bool:
+    """True when it is gone. A driver queues the deletion behind a page that hangs, until the browser is closed."""
+    url = f"{orphan.webdriver_url.rstrip('/')}/session/{orphan.session_id}"
+    if await _delete(http, url, headers):
+        return True
+    if orphan.devtools is not None:
+        await _close_browser(http, orphan.devtools, headers)
+    return await _delete(http, url, headers)
+
+
+async def _delete(http: aiohttp.ClientSession, url: str, headers: dict[str, str]) -> bool:
+    timeout = aiohttp.ClientTimeout(total=DELETE_TIMEOUT_SECONDS)
+    try:
+        async with http.delete(url, headers=headers, timeout=timeout) as answer:
+            return answer.status in (200, 404)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        log.warning("orphan_session_not_deleted", error=type(error).__name__)
+        return False
+
+
+async def _close_browser(http: aiohttp.ClientSession, address: str, headers: dict[str, str]) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+            devtools = DevTools(await http.ws_connect(address, headers=headers))
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return  # it is closed already, or nobody can
+    await devtools.close_browser(CLOSE_TIMEOUT_SECONDS)
+    await devtools.close()

@@ -1,8 +1,10 @@
 """What performing one attempt came to: the record that is kept, the verdict on each check, hints for a retry."""
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from services.runner.definition import Hints
+from shared.domain.account import LogIns
 from shared.domain.outcome import Outcome
 from shared.ledger import AttemptRecord
 
@@ -17,7 +19,19 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountNews:
+    """What an attempt did at an account that it took under `token`, and the rules that count it."""
+
+    fingerprint: str
+    token: UUID
+    log_ins: LogIns
+    gap_seconds: float
+    stop_after: int
+
+
+@dataclass(frozen=True, slots=True)
 class Performed:
     record: AttemptRecord
     verdicts: tuple[Verdict, ...] = ()
     hints: Hints = field(default=Hints())
+    accounts: tuple[AccountNews, ...] = ()

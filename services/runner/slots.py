@@ -39,9 +39,17 @@ class Slots:
 
     def give_back(self) -> None:
         """The slot goes to who waits, the most urgent first."""
-        while self._waiting:
+        self.busy -= 1
+        self._hand_over()
+
+    def resize(self, total: int) -> None:
+        """More slots go to who waits at once; of fewer, those that are taken stay taken until they are given back."""
+        self.total = total
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        while self._waiting and self.busy < self.total:
             _, _, turn = heapq.heappop(self._waiting)
             if not turn.done():
-                turn.set_result(None)  # the slot changes hands and stays busy
-                return
-        self.busy -= 1
+                self.busy += 1
+                turn.set_result(None)

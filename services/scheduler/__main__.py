@@ -17,6 +17,7 @@ from services.scheduler.planner import Planner
 from services.scheduler.replicas import Replicas
 from services.scheduler.retention import remove_outlived, remove_strays
 from services.scheduler.settings import SchedulerSettings
+from services.scheduler.stopped_accounts import pause_stopped_accounts
 from services.scheduler.sweeper import sweep
 from shared.clock import DatabaseClock
 from shared.database import connect
@@ -61,6 +62,7 @@ async def run(settings: SchedulerSettings, queue: Queue, stop: asyncio.Event) ->
             duties.create_task(repeat("look_for_broker", dispatcher.look_for_broker, 1, stop))
             duties.create_task(repeat("sweep", lambda: sweep(engine, not_run), SWEEP_EVERY_SECONDS, stop))
             duties.create_task(repeat("end_pauses", lambda: end_pauses(engine), 1, stop))
+            duties.create_task(repeat("stopped_accounts", lambda: pause_stopped_accounts(engine, not_run), 1, stop))
             duties.create_task(repeat("clock", clock.synchronise, 10, stop))
             keep = settings.keep_tries_seconds
             duties.create_task(repeat("out_of_date", lambda: remove_out_of_date(engine, keep), 600, stop))

@@ -14,6 +14,8 @@ PARTITION_LOCK = 7_269_002
 _OUT_OF_DATE = (
     "DELETE FROM idempotency_keys WHERE created_at < now() - interval '1 day'",
     "DELETE FROM replicas WHERE renewed_at < now() - interval '1 hour'",
+    "DELETE FROM accounts WHERE stopped_at IS NULL AND free_at < now() - interval '90 days'",
+    "DELETE FROM grid_nodes WHERE failed_at < now() - interval '1 day'",
 )
 # With its evidence. While its scheduled job is there it may still be running.
 _TRIES_OUT_OF_DATE = text("""

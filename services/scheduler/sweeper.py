@@ -40,7 +40,8 @@ _LEASELESS = text("""
     WHERE j.state = 'running' AND j.lease_until < now() ORDER BY j.id LIMIT :batch FOR UPDATE OF j SKIP LOCKED
 """)
 _NOTE_ORPHAN = text("""
-    INSERT INTO orphan_sessions (session_id, webdriver_url) VALUES (:session_id, :webdriver_url) ON CONFLICT DO NOTHING
+    INSERT INTO orphan_sessions (session_id, webdriver_url, devtools)
+    VALUES (:session_id, :webdriver_url, :devtools) ON CONFLICT DO NOTHING
 """)
 
 
@@ -63,7 +64,8 @@ async def _end_lost_attempts(connection: AsyncConnection) -> int:
     rows = (await connection.execute(_LEASELESS, {"batch": BATCH})).all()
     for row in rows:
         if row.browser_session:
-            await connection.execute(_NOTE_ORPHAN, row.browser_session | {"session_id": row.browser_session["id"]})
+            session = {"devtools": None, **row.browser_session, "session_id": row.browser_session["id"]}
+            await connection.execute(_NOTE_ORPHAN, session)
     bounds = await retry_bounds(connection, [(row.schedule_id, row.origin, row.due_at) for row in rows])
     endings = []
     for row, bound in zip(rows, bounds, strict=True):

@@ -24,10 +24,14 @@ class Replica(Base):
 
 
 class OrphanSession(Base):
-    """A browser session whose runner was lost: the sweeper notes it, a runner deletes it from the Grid."""
+    """A browser session whose runner was lost: the sweeper notes it, a runner ends it.
+
+    `devtools` is the address of the browser's DevTools socket, by which a browser that hangs can be closed.
+    """
 
     __tablename__ = "orphan_sessions"
 
     session_id: Mapped[str] = mapped_column(primary_key=True)
     webdriver_url: Mapped[str]
+    devtools: Mapped[str | None]
     noted_at: Mapped[datetime] = mapped_column(server_default=text("now()"))

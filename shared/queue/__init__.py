@@ -26,6 +26,12 @@ class Delivery:
 
 
 class Subscription(Protocol):
+    async def resize(self, prefetch: int) -> None:
+        """From now on at most so many in hand in each priority class; with 0 nothing more is taken until the next call.
+
+        What is in hand stays, and counts.
+        """
+
     async def cancel(self) -> None:
         """Take no more messages. Those in hand can still be acknowledged until the queue is closed."""
 

@@ -81,6 +81,11 @@ class _MemorySubscription:
         # From the loop, as a broker would: the publisher's call has returned by then.
         asyncio.get_running_loop().call_soon(self._receive, Delivery(message, ack))
 
+    async def resize(self, prefetch: int) -> None:
+        self._prefetch = prefetch
+        for name in self.names:
+            self._queue.deliver(name)
+
     async def cancel(self) -> None:
         self._queue.unsubscribe(self)
 

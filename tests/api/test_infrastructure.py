@@ -131,7 +131,9 @@ async def test_replicas_lateness_queues_and_failures_are_read_from_the_ledger(
     await replica(service, "scheduler", report='{"lateness_p99_ms": 4.5, "dispatched_per_second": 2.0}')
     await replica(service, "scheduler", report='{"lateness_p99_ms": 9.5, "dispatched_per_second": 1.5}')
     await replica(service, "runner", report='{"slots": 8, "busy": 3, "lanes": {"http": {"slots": 4, "busy": 1}}}')
-    await replica(service, "runner", report='{"lanes": {"http": {"slots": 2, "busy": 2}, "browser.chromium": {}}}')
+    told: dict[str, Any] = {"lanes": {"http": {"slots": 2, "busy": 2}, "browser.chromium": {}}}
+    told["grid"] = {"trouble": {"chromium": "It is away."}}
+    await replica(service, "runner", report=json.dumps(told))
     await replica(service, "runner", seconds_ago=10, report='{"slots": 100, "busy": 100}')
     [schedule] = await schedules(service)
     await make_due(service, schedule["id"], -5, "dispatched")
@@ -151,8 +153,8 @@ async def test_replicas_lateness_queues_and_failures_are_read_from_the_ledger(
         "slots": 8,
         "busy": 3,
         "lanes": [
-            {"lane": "browser.chromium", "slots": 0, "busy": 0},
-            {"lane": "http", "slots": 6, "busy": 3},
+            {"lane": "browser.chromium", "slots": 0, "busy": 0, "trouble": "It is away."},
+            {"lane": "http", "slots": 6, "busy": 3, "trouble": None},
         ],
     }
     assert view["queues"] == [

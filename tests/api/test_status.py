@@ -59,6 +59,7 @@ async def test_a_check_that_never_ran_is_unknown(api: httpx.AsyncClient, configu
         "state": "unknown",
         "since": None,
         "failures_in_a_row": 0,
+        "diagnosis": None,
         "last_result": None,
         "job_configuration_ids": [configuration["id"]],
         "paused": False,

@@ -45,7 +45,7 @@ class Parakeet:
 
     async def add(self, code: str, password: str = PASSWORD, interval_seconds: int = RARELY) -> str:
         """A partner of the shop with a job configuration, whose id is returned."""
-        credentials = {"username": USERNAME, "password": password}
+        credentials = {"username": f"{USERNAME}-{code}", "password": password}
         entry_point = f"{self.stack.shop_url}/acme/login"
         await self.post(
             "partners", {"code": code, "name": code, "entry_point": entry_point, "credentials": credentials}

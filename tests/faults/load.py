@@ -130,11 +130,12 @@ class Load:
 def _check_rows(
     box: SecretBox, interval: int, entry_point: str, rules: dict[str, Any], now: datetime
 ) -> tuple[Partner, JobConfiguration, Schedule]:
+    code = f"p-{uuid4().hex[:8]}"
     partner = Partner(
-        code=f"p-{uuid4().hex[:8]}",
+        code=code,
         name="Load",
         entry_point=entry_point,
-        sealed_credentials=box.seal({"username": USERNAME, "password": PASSWORD, "totp_secret": None}),
+        sealed_credentials=box.seal({"username": f"{USERNAME}-{code}", "password": PASSWORD, "totp_secret": None}),
     )
     configuration = JobConfiguration(
         id=uuid4(),

@@ -146,6 +146,52 @@ async def test_no_more_than_the_prefetch_is_in_hand(queue: Queue, inbox: Inbox) 
     assert len(set(await inbox.until(3))) == 3
 
 
+async def test_a_prefetch_that_grows_takes_so_many_more_at_once(queue: Queue, inbox: Inbox) -> None:
+    subscription = await queue.subscribe(LANE, 1, inbox.receive)
+    await publish(queue, message(), message(), message())
+    await inbox.until(1)
+    await subscription.resize(2)
+    await inbox.until(2)
+    await until_waiting(queue, f"{LANE}.normal", 1)
+    assert len(inbox.deliveries) == 2
+    await inbox.deliveries[0].ack()
+    assert len(set(await inbox.until(3))) == 3
+
+
+async def test_a_prefetch_that_shrinks_takes_no_more_until_so_few_are_in_hand(queue: Queue, inbox: Inbox) -> None:
+    subscription = await queue.subscribe(LANE, 3, inbox.receive)
+    await publish(queue, message(), message(), message())
+    await inbox.until(3)
+    await subscription.resize(1)
+    await publish(queue, message(), message())
+    for delivery in inbox.deliveries[:2]:
+        await delivery.ack()
+    await until_waiting(queue, f"{LANE}.normal", 2)
+    assert len(inbox.deliveries) == 3
+    await inbox.deliveries[2].ack()
+    await inbox.until(4)
+    await until_waiting(queue, f"{LANE}.normal", 1)
+    assert len(inbox.deliveries) == 4
+
+
+async def test_with_a_prefetch_of_none_messages_stay_with_the_queue_until_there_is_room(
+    kind: Kind, queue: Queue, inbox: Inbox
+) -> None:
+    subscription = await queue.subscribe(LANE, 1, inbox.receive)
+    [first] = await publish(queue, message())
+    await inbox.until(1)
+    await subscription.resize(0)
+    sent = await publish(queue, message(), message())
+    await inbox.ack_all()
+    await until_waiting(queue, f"{LANE}.normal", 2)
+    other = Inbox()
+    second = await kind.make().subscribe(LANE, 1, other.receive)
+    assert await other.until(1) == sent[:1]
+    await second.cancel()
+    await subscription.resize(1)
+    assert await inbox.until(2) == [first, sent[1]]
+
+
 async def test_what_was_not_acknowledged_comes_again_after_a_loss(kind: Kind, queue: Queue, inbox: Inbox) -> None:
     sent = await publish(queue, message(), message())
     subscription = await queue.subscribe(LANE, 5, inbox.receive)

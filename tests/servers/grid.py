@@ -35,17 +35,21 @@ class GridNotInstalled(RuntimeError):
 
 
 class StandaloneGrid:
-    """Hub and node in one process."""
+    """Hub and node in one process. With `login`, `user:password`, it wants that of everybody."""
 
-    def __init__(self, folder: Path, *, max_sessions: int = 2, session_timeout_seconds: int = 60) -> None:
+    def __init__(
+        self, folder: Path, *, max_sessions: int = 2, session_timeout_seconds: int = 60, login: str | None = None
+    ) -> None:
         self.folder = folder.resolve()
         self.port = free_port()
         self._node = _node_settings(max_sessions, session_timeout_seconds)
         self._process = _java("standalone", self.folder)
+        self._login = login
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}"
+        """With its login, if it wants one."""
+        return f"http://{self._login}@{LOOPBACK}:{self.port}" if self._login else f"http://{LOOPBACK}:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -53,7 +57,9 @@ class StandaloneGrid:
 
     async def start(self) -> None:
         distributor = "\n[distributor]\nhealthcheck-interval = 10\nreject-unsupported-caps = true\n"
-        _write(self.folder / "standalone.toml", _server(self.port) + self._node + QUEUE + distributor)
+        user, _, password = (self._login or "").partition(":")
+        router = f'\n[router]\nusername = "{user}"\npassword = "{password}"\n' if user else ""
+        _write(self.folder / "standalone.toml", _server(self.port) + self._node + QUEUE + distributor + router)
         await self._process.start(self._ready)
 
     async def stop(self) -> None:
@@ -100,6 +106,7 @@ class Grid:
         self._former_nodes: set[str] = set()
         self._hub = _java("hub", self.folder)
         self._node = _java("node", self.folder)
+        self._others: list[ServerProcess] = []
 
     @property
     def url(self) -> str:
@@ -127,15 +134,26 @@ class Grid:
 
     async def start_node(self) -> None:
         """Returns when the hub has accepted the node."""
-        node = self._node_settings.replace("[node]\n", f'[node]\ngrid-url = "{self.url}"\n' + _NODE_RHYTHM, 1)
-        _write(self.folder / "node.toml", _server(self.node_port) + self._events(bind=False) + node)
+        self._write_node(self.folder, self.node_port)
         # A killed node stays listed as up for a while, under the same address; the new one has an id of its own.
         status = await _status(self.url)
         self._former_nodes = {entry["id"] for entry in status["nodes"]} if status else set()
-        await self._node.start(self._node_registered)
+        await self._node.start(lambda: self._node_registered(self.node_port))
+
+    async def add_node(self) -> str:
+        """One more, of the same kind, until `stop`; its address, once the hub has accepted it."""
+        folder, port = self.folder / f"node-{len(self._others) + 2}", free_port()
+        process = _java("node", folder)
+        self._write_node(folder, port)
+        self._others.append(process)
+        await process.start(lambda: self._node_registered(port))
+        return f"http://{LOOPBACK}:{port}"
 
     async def stop(self) -> None:
         """At once: asked politely, it would first wait for the sessions that are open."""
+        for other in self._others:
+            await other.kill()
+        self._others = []
         await self._node.kill()
         await self._hub.kill()
 
@@ -155,9 +173,13 @@ class Grid:
     async def _hub_answers(self) -> bool:
         return await _answers(self.url)
 
-    async def _node_registered(self) -> bool:
+    def _write_node(self, folder: Path, port: int) -> None:
+        node = self._node_settings.replace("[node]\n", f'[node]\ngrid-url = "{self.url}"\n' + _NODE_RHYTHM, 1)
+        _write(folder / "node.toml", _server(port) + self._events(bind=False) + node)
+
+    async def _node_registered(self, port: int) -> bool:
         status = await _status(self.url)
-        address = f"http://{LOOPBACK}:{self.node_port}"
+        address = f"http://{LOOPBACK}:{port}"
         nodes = status["nodes"] if status else []
         return any(
             node["availability"] == "UP" and node["uri"] == address and node["id"] not in self._former_nodes

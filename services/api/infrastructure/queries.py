@@ -17,6 +17,7 @@ from services.api.infrastructure.schemas import (
     Runners,
     Schedulers,
 )
+from services.api.infrastructure.troubles import read_accounts, read_nodes
 from services.api.settings import ApiSettings
 from shared.domain.outcome import OutcomeClass
 from shared.models import Replica
@@ -67,6 +68,8 @@ async def read_infrastructure(session: AsyncSession, settings: ApiSettings) -> I
     return InfrastructureView(
         as_of=(await session.execute(text("SELECT now()"))).scalar_one(),
         grid=grid,
+        nodes=await read_nodes(session),
+        accounts=await read_accounts(session),
         queues=await read_queues(session),
         replicas=[ReplicaView.model_validate(replica) for replica in alive],
         schedulers=_schedulers(alive, await read_overdue(session)),
@@ -120,7 +123,9 @@ def _schedulers(alive: list[Replica], overdue: Overdue) -> Schedulers:
 def _runners(alive: list[Replica]) -> Runners:
     reports = [replica.report for replica in alive if replica.kind == "runner"]
     slots, busy = Counter[str](), Counter[str]()
+    trouble: dict[str, str] = {}
     for report in reports:
+        trouble |= {f"browser.{name}": why for name, why in (report.get("grid") or {}).get("trouble", {}).items()}
         for lane, told in (report.get("lanes") or {}).items():
             slots[lane] += int(told.get("slots") or 0)
             busy[lane] += int(told.get("busy") or 0)
@@ -128,5 +133,8 @@ def _runners(alive: list[Replica]) -> Runners:
         alive=len(reports),
         slots=sum(int(report.get("slots") or 0) for report in reports),
         busy=sum(int(report.get("busy") or 0) for report in reports),
-        lanes=[LaneSlots(lane=lane, slots=slots[lane], busy=busy[lane]) for lane in sorted(slots)],
+        lanes=[
+            LaneSlots(lane=lane, slots=slots[lane], busy=busy[lane], trouble=trouble.get(lane))
+            for lane in sorted(slots)
+        ],
     )

@@ -28,6 +28,31 @@ class GridView(View):
     browsers: list[GridBrowser]
 
 
+class NodeTrouble(View):
+    """A node of the Grid whose newest attempt failed on our side."""
+
+    node: str = Field(description="Its address, as the Grid tells it.")
+    failures_in_a_row: int
+    code: str = Field(description="The newest failure.")
+    failed_at: Moment
+    avoided_until: Moment | None = Field(description="Until then it is used only where there is no other.")
+
+
+class StoppedAccount(View):
+    """An account at which nobody logs in any more, because too many log-ins in a row were refused."""
+
+    partners: list[str] = Field(description="Whose checks log in there.")
+    rejections: int
+    stopped_at: Moment
+
+
+class Accounts(View):
+    """The accounts that checks log in at. Their names are never stored in the clear, so they are not told here."""
+
+    in_use: int = Field(description="At which a check is logged in now.")
+    stopped: list[StoppedAccount]
+
+
 class QueueDepth(View):
     """Scheduled jobs that are dispatched and not yet claimed by a runner."""
 
@@ -59,6 +84,9 @@ class LaneSlots(View):
     lane: str
     slots: int
     busy: int
+    trouble: str | None = Field(
+        default=None, description="Why the Grid gives nothing, so that only one check at a time probes it."
+    )
 
 
 class Runners(View):
@@ -83,6 +111,8 @@ class OutcomeCounts(View):
 class InfrastructureView(View):
     as_of: Moment
     grid: GridView
+    nodes: list[NodeTrouble] = Field(description="Nodes of the Grid whose newest attempt failed on our side.")
+    accounts: Accounts
     queues: list[QueueDepth]
     replicas: list[ReplicaView]
     schedulers: Schedulers

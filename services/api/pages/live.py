@@ -40,6 +40,7 @@ _FINGERPRINT = text("""
         (SELECT string_agg(concat_ws(',', kind, alive), ';' ORDER BY kind) FROM (
             SELECT kind, count(*) AS alive FROM replicas WHERE renewed_at > clock_timestamp() - interval '3 seconds'
             GROUP BY kind) AS replicas),
+        (SELECT string_agg(node, ';' ORDER BY node) FROM grid_nodes WHERE avoided_until > now()),
         (SELECT count(*) > 0 FROM scheduled_jobs WHERE state = 'planned' AND run_after <= clock_timestamp()),
         (SELECT count(*) FROM job_results WHERE recorded_at > now() - interval '1 hour'
             AND outcome_class = 'infrastructure_failure'))

@@ -15,6 +15,7 @@ from services.api.job_results.schemas import AttemptView, CheckResult, EvidenceL
 from services.api.pages.callback_view import read_callback
 from services.api.pages.network_view import NOTHING_HEARD, Heard, read_heard
 from services.api.pages.words import CLASSES, TARGETS_SIDE, check_words, headline, job_headline
+from services.api.status.diagnoses import read_diagnoses_of_result
 from shared.domain.outcome import OutcomeClass
 from shared.evidence_store import EvidenceStore, Place
 from shared.models import Attempt, JobResult, Partner
@@ -85,11 +86,13 @@ async def read_result_page(session: AsyncSession, store: EvidenceStore, result_i
     else:
         said = headline(result.outcome, _what(result), partner, result.browser or "no browser")
     look, icon, whose = looks[result.outcome.outcome_class.value]
+    quiet = callback is not None or result.outcome.success
     return {
         "result": result,
         "partner": partner,
         "callback": callback,
         "headline": said,
+        "diagnoses": [] if quiet else await read_diagnoses_of_result(session, result_id),
         "look": look,
         "icon_of_result": icon,
         "whose": whose,

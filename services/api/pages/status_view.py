@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.api.infrastructure.schemas import GridView, InfrastructureView, Schedulers
+from services.api.infrastructure.schemas import InfrastructureView, Schedulers
 from services.api.pages.words import CLASSES, check_words, code_words, duration, exact
 from services.api.status.schemas import CheckStatus, PartnerStatus, RecentResult, StatusView
 from shared.domain.outcome import OutcomeClass
@@ -53,6 +53,7 @@ class Cell:
     paused_reason: str | None
     paused_until: datetime | None
     failures_in_a_row: int
+    diagnosis: str = ""
     whose: str = "the partner’s"
 
 
@@ -114,6 +115,7 @@ def _cell(partner: str, check: CheckStatus) -> Cell:
         paused_reason=check.paused_reason,
         paused_until=check.paused_until,
         failures_in_a_row=check.failures_in_a_row,
+        diagnosis=check.diagnosis.sentence if check.diagnosis else "",
     )
 
 
@@ -149,7 +151,7 @@ def read_signs(view: InfrastructureView) -> list[Sign]:
     busy = f"{runners.alive} alive, {runners.busy} of {runners.slots} slots busy"
     codes = ", ".join(f"{entry.count} × {code_words(entry.code)}" for entry in failures.by_code[:3])
     return [
-        _grid_sign(view.grid),
+        _grid_sign(view),
         Sign("Queue", "warn" if crowded else "ok", f"{queued} waiting for a runner"),
         Sign("Runners", "ok", busy) if runners.alive else Sign("Runners", "bad", "None is alive"),
         _scheduler_sign(view.schedulers),
@@ -165,14 +167,20 @@ def _scheduler_sign(scheduler: Schedulers) -> Sign:
     return Sign("Scheduler", level, f"{scheduler.alive} alive, late by {duration(late)}")
 
 
-def _grid_sign(grid: GridView) -> Sign:
+def _grid_sign(view: InfrastructureView) -> Sign:
+    grid = view.grid
     if not grid.configured:
         return Sign("Grid", "warn", "Its address is not set")
     if not grid.reachable:
         return Sign("Grid", "bad", "Does not answer")
+    avoided = sum(node.avoided_until is not None for node in view.nodes)
+    stuck = next((lane.trouble for lane in view.runners.lanes if lane.trouble), None)
     if grid.slots is None:
-        return Sign("Grid", "ok" if grid.ready else "warn", grid.message or "Answers")
-    told = f"{grid.busy} of {grid.slots} slots busy" + (f", {grid.queued} waiting" if grid.queued else "")
-    if not grid.slots:
+        told, level = grid.message or "Answers", "ok" if grid.ready and stuck is None else "warn"
+    else:
+        told = f"{grid.busy} of {grid.slots} slots busy" + (f", {grid.queued} waiting" if grid.queued else "")
+        level = "ok" if grid.ready and not avoided and stuck is None else "warn"
+    if grid.slots == 0:
         return Sign("Grid", "bad", "Answers, but offers no slots")
-    return Sign("Grid", "ok" if grid.ready else "warn", told)
+    told += f", {avoided} node{'s' if avoided > 1 else ''} avoided" if avoided else ""
+    return Sign("Grid", level, f"{told}. {stuck}" if stuck else told)

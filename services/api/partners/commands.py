@@ -9,6 +9,7 @@ from services.api.job_configurations.commands import delete_configurations
 from services.api.merge_patch import validate_merged
 from services.api.partners.flows import flows_of, opened, require_no_credentials
 from services.api.partners.schemas import CredentialsSent, PartnerSent
+from services.api.schedules.accounts import forget_rejections
 from services.api.schedules.definitions import lock_configurations
 from services.api.schedules.schedule_rows import apply_definitions
 from shared.models import CheckState, JobConfiguration, Partner
@@ -42,6 +43,8 @@ async def edit_partner(session: AsyncSession, code: str, patch: dict[str, Any], 
         partner.sealed_sso_credentials = _seal(sent.sso.credentials, box)
     partner.updated_at = func.now()
     await session.flush()
+    if "credentials" in patch or _touches_sso_credentials(patch):
+        await forget_rejections(session, code)
     if partner.active != was_active:
         of_partner = JobConfiguration.partner == code
         await apply_definitions(session, await lock_configurations(session, of_partner), "The partner is not active.")

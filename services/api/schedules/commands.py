@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.errors import FieldProblem, InvalidRequest
+from services.api.schedules.accounts import let_accounts_try
 from services.api.schedules.definitions import Definition, lock_configurations, lock_jobs
 from services.api.schedules.due_moments import scheduled_job_row
 from services.api.schedules.schedule_rows import apply_definitions, read_clock
@@ -38,10 +39,11 @@ async def pause(session: AsyncSession, definitions: Sequence[Definition], sent: 
 
 
 async def resume(session: AsyncSession, definitions: Sequence[Definition]) -> None:
-    """Due next at the first moment from now."""
+    """Due next at the first moment from now. A stopped account gets one log-in to show that it works again."""
     for definition in definitions:
         definition.paused_reason = definition.paused_by = None
         definition.paused_at = definition.paused_until = None
+    await let_accounts_try(session, [each for each in definitions if isinstance(each, JobConfiguration)])
     await apply_changed(session, definitions, "It does not run.")
 
 

@@ -9,9 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.fields import outcome_view
 from services.api.infrastructure.queries import read_alive, read_last_hour, read_overdue
+from services.api.status.diagnoses import read_diagnoses
 from services.api.status.job_queries import read_jobs
 from services.api.status.schemas import (
     CheckStatus,
+    DiagnosisView,
     InfrastructureSummary,
     LastResult,
     PartnerStatus,
@@ -99,11 +101,28 @@ async def _read_partners(session: AsyncSession, code: str | None) -> list[Partne
     checks: dict[str, list[CheckStatus]] = defaultdict(list)
     for row in (await session.execute(_CHECKS, {"partner": code})).mappings():
         checks[row["partner"]].append(_check_status(row))
+    await _diagnose(session, checks)
     rows = (await session.execute(_PARTNERS, {"partner": code})).mappings()
     return [
         PartnerStatus(**row, state=_worst(check.state for check in checks[row["code"]]), checks=checks[row["code"]])
         for row in rows
     ]
+
+
+async def _diagnose(session: AsyncSession, checks: dict[str, list[CheckStatus]]) -> None:
+    if not any(_troubled(check) for listed in checks.values() for check in listed):
+        return
+    diagnoses = await read_diagnoses(session)
+    for partner, listed in checks.items():
+        for check in listed:
+            found = diagnoses.get((partner, check.browser, check.check))
+            check.diagnosis = DiagnosisView.model_validate(found) if found else None
+
+
+def _troubled(check: CheckStatus) -> bool:
+    last = check.last_result
+    ours = last is not None and last.outcome.outcome_class is OutcomeClass.INFRASTRUCTURE_FAILURE
+    return ours or check.state is State.FAILING
 
 
 def _check_status(row: RowMapping) -> CheckStatus:

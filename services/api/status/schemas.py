@@ -4,6 +4,7 @@ from uuid import UUID
 from pydantic import Field
 
 from services.api.fields import ClassField, Moment, OutcomeView, View
+from shared.domain.diagnosis import Culprit
 from shared.domain.state import State
 
 MAX_JOBS = 200
@@ -29,6 +30,13 @@ class LastResult(View):
     duration_seconds: float | None
 
 
+class DiagnosisView(View):
+    """Whose trouble it is, from how the other checks are doing."""
+
+    culprit: Culprit
+    sentence: str = Field(examples=["Fails in 3 of 3 browsers since 10:02 UTC: it is Acme’s side."])
+
+
 class CheckStatus(View):
     """The state of one check of one partner in one browser."""
 
@@ -38,6 +46,9 @@ class CheckStatus(View):
     state: State
     since: Moment | None = Field(description="Since when it is in this state; null before the first judgement.")
     failures_in_a_row: int
+    diagnosis: DiagnosisView | None = Field(
+        default=None, description="Of a check that fails, or whose newest result is trouble of ours."
+    )
     last_result: LastResult | None
     next_due: Moment | None = Field(description="Null while paused, disabled or inactive.")
     job_configuration_ids: list[UUID]

@@ -53,6 +53,7 @@ class BrowserTask:
     `patience_seconds` is how long the site's pages are given to show what is waited for. `spend_code(account, step)`
     takes the one-time code of an account (`TotpKey.account`) for a time step: False when it was taken before. It is
     called in the attempt's thread and may block. `step_screenshots`: `always`, `on_failure` or `never`.
+    `avoid_nodes` are addresses of Grid nodes that are only taken when there is no other.
     """
 
     scheduled_job_id: str
@@ -66,17 +67,22 @@ class BrowserTask:
     patience_seconds: float = 10.0
     spend_code: Callable[[bytes, int], bool] = spend_in_this_process
     step_screenshots: str = "on_failure"
+    avoid_nodes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A WebDriver session that exists; `node` is the Grid node's address, None with a plain driver."""
+    """A WebDriver session that exists; `node` is the Grid node's address, None with a plain driver.
+
+    Who knows `devtools`, the address of the browser's DevTools socket, can do anything in it.
+    """
 
     id: str
     webdriver_url: str
     browser_name: str
     browser_version: str
     node: str | None
+    devtools: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What a WebDriver end says of itself: a Grid lists its nodes and slots, a plain driver only that it is ready."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -19,16 +20,16 @@ class GridStatus:
         self.is_grid = "nodes" in value
 
     def offers(self, capabilities: Mapping[str, Any]) -> bool:
-        return any(_matches(slot.get("stereotype") or {}, capabilities) for _, slot in self._slots())
+        return any(matches(slot.get("stereotype") or {}, capabilities) for _, slot in self._slots())
 
-    def has_free_slot(self, capabilities: Mapping[str, Any]) -> bool:
-        """A node that is up, not full, and has an empty slot for these capabilities."""
+    def has_free_slot(self, capabilities: Mapping[str, Any], avoided: Collection[str] = ()) -> bool:
+        """A node that is up, not avoided, not full, and has an empty slot for these capabilities."""
         for node in self._nodes:
             busy = sum(slot.get("session") is not None for slot in node.get("slots", ()))
             if node.get("availability", "UP") != "UP" or busy >= node.get("maxSessions", 1):
                 continue
-            if any(
-                slot.get("session") is None and _matches(slot.get("stereotype") or {}, capabilities)
+            if node.get("uri") not in avoided and any(
+                slot.get("session") is None and matches(slot.get("stereotype") or {}, capabilities)
                 for slot in node.get("slots", ())
             ):
                 return True
@@ -37,6 +38,21 @@ class GridStatus:
     def is_creating(self) -> bool:
         """Whether some session is being created: its slot then holds a session of this name."""
         return any((slot.get("session") or {}).get("sessionId") == "reserved" for _, slot in self._slots())
+
+    def slots_for(self, capabilities: Mapping[str, Any] | None, avoided: Collection[str] = ()) -> int:
+        """How many sessions with these capabilities (None: of any kind) the nodes can hold for us together.
+
+        Of nodes that are up and not avoided, less what others hold of them.
+        """
+        found = 0
+        for node in self._nodes:
+            if node.get("availability", "UP") != "UP" or node.get("uri") in avoided:
+                continue
+            slots = [slot for slot in node.get("slots", ()) if _fits(slot, capabilities)]
+            others = sum(_is_of_others(slot) for slot in node.get("slots", ()))
+            free_of_others = len(slots) - sum(_is_of_others(slot) for slot in slots)
+            found += max(min(free_of_others, int(node.get("maxSessions", len(slots))) - others), 0)
+        return found
 
     def node_of(self, session_id: str) -> str | None:
         for node, slot in self._slots():
@@ -58,6 +74,20 @@ class GridStatus:
                 yield node, slot
 
 
+async def read_queue(http: aiohttp.ClientSession, webdriver_url: str, seconds: float = 3.0) -> list[dict[str, Any]]:
+    """The capabilities of the sessions that others wait for; none when the Grid does not say."""
+    bare, headers = split_userinfo(webdriver_url)
+    query = {"query": "{ sessionsInfo { sessionQueueRequests } }"}
+    timeout = aiohttp.ClientTimeout(total=seconds)
+    try:
+        async with http.post(f"{bare}/graphql", json=query, headers=headers, timeout=timeout) as answer:
+            requests = (await answer.json(content_type=None))["data"]["sessionsInfo"]["sessionQueueRequests"]
+            asked = [json.loads(request) for request in requests]
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError):
+        return []
+    return [request for request in asked if MARKER not in request]
+
+
 async def read_status(http: aiohttp.ClientSession, webdriver_url: str, seconds: float = 3.0) -> GridStatus | None:
     """None when the WebDriver end does not answer."""
     bare, headers = split_userinfo(webdriver_url)
@@ -69,7 +99,21 @@ async def read_status(http: aiohttp.ClientSession, webdriver_url: str, seconds: 
         return None
 
 
-def _matches(stereotype: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def _fits(slot: Mapping[str, Any], capabilities: Mapping[str, Any] | None) -> bool:
+    return capabilities is None or matches(slot.get("stereotype") or {}, capabilities)
+
+
+def _is_of_others(slot: Mapping[str, Any]) -> bool:
+    session = slot.get("session")
+    # While a session is being created its slot does not tell whose it will be.
+    return (
+        session is not None
+        and session.get("sessionId") != "reserved"
+        and MARKER not in (session.get("capabilities") or {})
+    )
+
+
+def matches(stereotype: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """As the Grid does it: plain names must be equal, marker capabilities where both sides have them."""
     for name, value in wanted.items():
         if not isinstance(value, str):

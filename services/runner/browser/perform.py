@@ -1,6 +1,7 @@
 """From a claimed check to what is recorded of it: the browser's work, the evidence kept, the verdicts."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,12 +10,15 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.runner.accounts import AccountCare
 from services.runner.browser.attempt import AttemptReport, CheckReport, Evidence, Session
+from services.runner.browser.grid_watch import GridWatch
 from services.runner.browser.run import run_browser_task
 from services.runner.browser.settings import BrowserSettings
-from services.runner.browser.task import task_of
+from services.runner.browser.task import accounts_of, task_of
 from services.runner.claim import Claimed
-from services.runner.performed import Performed, Verdict
+from services.runner.performed import AccountNews, Performed, Verdict
+from shared.domain.account import log_ins
 from shared.domain.schedule import Origin
 from shared.evidence_store import EvidenceStore, Place
 from shared.ledger import AttemptRecord
@@ -25,7 +29,8 @@ log = structlog.get_logger(__name__)
 KEEP_SECONDS = 10.0
 _NOTE_SESSION = text("""
     UPDATE scheduled_jobs SET browser_session = jsonb_build_object(
-        'id', CAST(:session AS text), 'webdriver_url', CAST(:url AS text), 'node', CAST(:node AS text))
+        'id', CAST(:session AS text), 'webdriver_url', CAST(:url AS text), 'node', CAST(:node AS text),
+        'devtools', CAST(:devtools AS text))
     WHERE id = :id AND token = :token
 """)
 _KEEP_WITH_TRY = text("""
@@ -40,6 +45,8 @@ class CheckPerformer:
     box: SecretBox
     evidence: EvidenceStore
     settings: BrowserSettings
+    accounts: AccountCare
+    grid: GridWatch
 
     def limit_seconds(self, claimed: Claimed) -> float:
         """All that one attempt may take when everything in it is slow."""
@@ -48,18 +55,34 @@ class CheckPerformer:
         return claimed.definition.timeout_seconds + around + KEEP_SECONDS
 
     async def perform(self, claimed: Claimed) -> Performed:
-        """Raises `SecretUnreadable`."""
+        """Raises `SecretUnreadable`, and `Postponed` or `Refused` when its account does not let it begin."""
         task = task_of(claimed, self.box)
+        uses = accounts_of(task.checks, self.box)
+        await self.accounts.take(claimed, task.partner, uses)
+        task = replace(task, avoid_nodes=self.grid.nodes.avoided, spend_code=self.accounts.code_spender())
         report = await run_browser_task(task, self.settings, on_session=lambda session: self._note(claimed, session))
+        await self.grid.learn(task.browser, report)
         report = await self._keep_evidence(claimed, report)
         verdicts = tuple(Verdict(check.check, check.outcome, check.duration_seconds) for check in report.checks)
-        return Performed(_record_of(claimed, report), verdicts)
+        return Performed(_record_of(claimed, report), verdicts, accounts=self._news(claimed, uses, report))
+
+    def _news(
+        self, claimed: Claimed, uses: Mapping[str, Sequence[str]], report: AttemptReport
+    ) -> tuple[AccountNews, ...]:
+        outcomes = [(check.check, check.outcome) for check in report.checks]
+        care = self.accounts
+        found = {account: log_ins(pair for pair in outcomes if pair[0] in checks) for account, checks in uses.items()}
+        return tuple(
+            AccountNews(account, claimed.token, did, care.gap_seconds, care.stop_after)
+            for account, did in found.items()
+        )
 
     async def _note(self, claimed: Claimed, session: Session) -> None:
         """So that the session can be closed even when this process is killed."""
         async with self.engine.begin() as connection:
-            url = {"url": session.webdriver_url, "node": session.node, "session": session.id}
-            await connection.execute(_NOTE_SESSION, {**url, "id": claimed.id, "token": claimed.token})
+            place = {"url": session.webdriver_url, "node": session.node, "devtools": session.devtools}
+            values = {**place, "session": session.id, "id": claimed.id, "token": claimed.token}
+            await connection.execute(_NOTE_SESSION, values)
 
     async def _keep_evidence(self, claimed: Claimed, report: AttemptReport) -> AttemptReport:
         kept = await asyncio.gather(*(self._keep(claimed, item) for item in report.evidence))

@@ -13,7 +13,8 @@ from services.runner.browser.deadline import run_until_deadline
 from services.runner.browser.evidence import LastPage, take_evidence
 from services.runner.browser.failures import AcquireFailed, facts_of
 from services.runner.browser.page import Clock, Page
-from services.runner.browser.session import Browser, acquire, finish_undisturbed
+from services.runner.browser.placing import acquire_well_placed
+from services.runner.browser.session import Browser, finish_undisturbed
 from services.runner.browser.settings import BrowserSettings
 from services.runner.masking import Mask
 from shared.domain.evidence import Facts, Fault
@@ -32,7 +33,7 @@ async def run_browser_task(
     attempt = _Attempt(task)
     try:
         for checks in sessions_of(task.checks):
-            browser = await acquire(task, settings)
+            browser = await acquire_well_placed(task, settings)
             try:
                 attempt.session = browser.session
                 await on_session(browser.session)

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -150,6 +151,7 @@ async def _get_to_know(browser: Browser, settings: BrowserSettings) -> None:
     try:
         address = await devtools_address(browser.http, capabilities, settings.webdriver_url)
         if address is not None:
+            browser.session = replace(browser.session, devtools=address)
             browser.devtools = await DevTools.open(browser.http, address)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError) as error:
         _log.warning("no DevTools socket: %s", type(error).__name__)

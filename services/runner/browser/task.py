@@ -1,11 +1,14 @@
 """From what a claimed pairing is to check to what a browser is to do."""
 
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from services.runner.browser.attempt import BrowserTask, CheckTask, Credentials, Marker
 from services.runner.claim import Claimed
 from services.runner.definition import CheckDefinition
-from shared.domain.flow import Flow
+from shared.domain.account import LOGGING_IN
+from shared.domain.flow import Flow, LogInStep
 from shared.secret_box import SecretBox
 
 PATIENCE_SECONDS = 10.0
@@ -77,3 +80,22 @@ def _credentials(sealed: bytes | None, box: SecretBox) -> Credentials | None:
         return None
     opened = box.open(sealed)
     return Credentials(opened.get("username") or "", opened.get("password") or "", opened.get("totp_secret") or None)
+
+
+def accounts_of(checks: Sequence[CheckTask], box: SecretBox) -> dict[str, tuple[str, ...]]:
+    """The accounts that these checks log in at, by fingerprint (user name at entry host), with the checks' names."""
+    found: dict[str, list[str]] = {}
+    for check in checks:
+        login = check.log_in_first or check
+        if not _logs_in(check) or login.credentials is None:
+            continue
+        host = urlsplit(login.url).netloc.rpartition("@")[2].lower()
+        account = box.fingerprint("account", host, login.credentials.username.strip().lower())
+        found.setdefault(account, []).append(check.check)
+    return {account: tuple(names) for account, names in found.items()}
+
+
+def _logs_in(check: CheckTask) -> bool:
+    if check.flow is None:
+        return check.check in LOGGING_IN
+    return bool(check.flow.values()) or any(isinstance(step, LogInStep) for step in check.flow.steps)

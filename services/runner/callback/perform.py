@@ -12,6 +12,7 @@ from services.runner.callback.task import CallbackTask
 from services.runner.claim import Claimed
 from services.runner.definition import CallbackDefinition, Hints
 from services.runner.performed import Performed, Verdict
+from services.runner.postponed import Postponed
 from services.runner.slots import Slots
 from shared.domain.callback import SuccessRule, parse_status_codes, render, render_url
 from shared.ledger import AttemptRecord
@@ -22,7 +23,7 @@ HOST_PATIENCE_SECONDS = 1.0
 AGAIN_IN_SECONDS = 2.0
 
 
-class HostBusy(Exception):
+class HostBusy(Postponed):
     """As many callbacks to this host are under way as may be; this one was not begun."""
 
     again_in_seconds = AGAIN_IN_SECONDS
