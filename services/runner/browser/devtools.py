@@ -165,7 +165,9 @@ class DevTools:
         if method == "Target.attachedToTarget":
             self._attach(params["sessionId"], params["targetInfo"], session)
         elif method == "Target.detachedFromTarget":
-            self._pages.pop(params["sessionId"], None)
+            gone = self._pages.pop(params["sessionId"], None)
+            if gone is not None:
+                self.network.close(gone)
             self._frames.pop(params["sessionId"], None)
         elif method.startswith("Fetch.") and self._authentication is not None:
             self._sending.append(asyncio.ensure_future(self._authentication.take(method, params, session)))
@@ -185,10 +187,9 @@ class DevTools:
 
     async def _listen(self, session: str) -> None:
         try:
-            # A window that a page opens does not load before all who listen, not the driver alone, let it go on.
-            await self.call("Runtime.runIfWaitingForDebugger", session=session)
             for domain in ("Network", "Log", "Runtime"):
                 await self.call(f"{domain}.enable", session=session)
+            # A window that a page opens does not load before all who listen, not the driver alone, let it go on.
             await self.call("Runtime.runIfWaitingForDebugger", session=session)
             await self.call(
                 "Target.setAutoAttach", session=session, autoAttach=True, waitForDebuggerOnStart=False, flatten=True

@@ -25,7 +25,7 @@ class Exchange:
 
     `started` is on the monotonic clock of this process, in seconds; parts of the time are in milliseconds, None when
     the connection was reused or the time is unknown. `bytes` is what came over the wire. `asks_for_password`: the
-    answer asked for HTTP authentication. `loader` tells which document it belongs to.
+    answer asked for HTTP authentication. `loader` tells which document it belongs to, `target` which page.
     """
 
     url: str
@@ -49,6 +49,7 @@ class Exchange:
     protocol: str | None = None
     asks_for_password: bool = False
     loader: str = ""
+    target: str | None = None
 
 
 class NetworkLog:
@@ -110,7 +111,7 @@ class NetworkLog:
         request = params["request"]
         exchange = Exchange(request["url"], request["method"], main, kind in ("XHR", "Fetch"), kind=kind)
         exchange.started = timestamp + self._ahead if timestamp else 0.0
-        exchange.loader = params.get("loaderId", "")
+        exchange.loader, exchange.target = params.get("loaderId", ""), target
         exchange.ended = exchange.loader in self._left
         self._by_request[number] = exchange, timestamp
         self.dropped += len(self.exchanges) == _KEPT
@@ -127,6 +128,11 @@ class NetworkLog:
             self._left.add(former)
             for exchange in self.exchanges:
                 exchange.ended = exchange.ended or exchange.loader == former
+
+    def close(self, target: str) -> None:
+        """The page is gone. Of what it had under way, the end is never told."""
+        for exchange in self.exchanges:
+            exchange.ended = exchange.ended or exchange.target == target
 
     def _remember_tokens(self, method: str, params: Mapping[str, Any]) -> None:
         if len(self.tokens) >= _MOST_TOKENS:
