@@ -17,7 +17,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from services.runner.browser.attempt import Marker
 from services.runner.browser.page import Page
-from shared.domain.site_words import Saying, saying_of
+from shared.domain.site_words import Saying, refuses_code, saying_of
 
 _PARTS = ("words.js", "dom.js", "form.js", "code.js", "ways.js", "look.js")
 _LOOK = "".join(Path(__file__).with_name(name).read_text("utf-8") for name in _PARTS)
@@ -101,6 +101,11 @@ class Look:
             if saying is not None:
                 return text, saying
         return None
+
+    def code_refusal(self, before: "Look") -> str | None:
+        """The first words against a one-time code that were not there before."""
+        known = {*before.notices, *before.lines}
+        return next((text for text in (*self.notices, *self.lines) if text not in known and refuses_code(text)), None)
 
     def new_notice(self, before: "Look") -> str | None:
         return next((notice for notice in self.notices if notice not in before.notices), None)

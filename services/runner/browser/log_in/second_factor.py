@@ -4,12 +4,13 @@ import time
 
 from services.runner.browser.clicking import click
 from services.runner.browser.log_in.fill import press_enter, type_into
-from services.runner.browser.log_in.look import CodeForm, Eyes
+from services.runner.browser.log_in.look import CodeForm, Eyes, Look
 from services.runner.browser.page import Page
 from shared.domain.evidence import Facts, Fault, LoginFinding
 from shared.domain.totp import TotpKey, TotpSecretInvalid, read_totp_secret
 
 _NO_SECRET = "The site asks for a one-time code, but no TOTP secret is stored."
+_ANSWERED_WITHIN_SECONDS = 3.0
 
 
 def give_code(eyes: Eyes, form: CodeForm, totp_secret: str | None) -> Facts | CodeForm:
@@ -23,10 +24,11 @@ def give_code(eyes: Eyes, form: CodeForm, totp_secret: str | None) -> Facts | Co
     if code is None:
         return page.facts(fault=Fault.CODES_SPENT, detail="other checks of the account used them")
     with page.step("give the one-time code") as detail:
-        form = eyes.look_here().code or form
+        before = eyes.look_here()
+        form = before.code or form
         mark = page.heard()
         type_code(page, form, code)
-        detail.append(_send(eyes, form, mark))
+        detail.append(_send(eyes, mark, before, code))
     return form
 
 
@@ -64,13 +66,36 @@ def type_code(page: Page, form: CodeForm, code: str) -> None:
         type_into(page, field, digit, clear=False)
 
 
-def _send(eyes: Eyes, form: CodeForm, mark: int) -> str:
+def _send(eyes: Eyes, mark: int, before: Look, code: str) -> str:
     """Many pages send a code by themselves with its last digit; then nothing more may be sent."""
     page = eyes.page
     seen = eyes.look_here()
-    if seen.code is None or any(each.main_document or each.method != "GET" for each in page.exchanges_since(mark)):
+    if _posted(page, mark):
+        # Others only let the server look at the field, and the code stands there as it was typed.
+        answered = page.poll(lambda: _answered(eyes, mark), _ANSWERED_WITHIN_SECONDS)
+        if answered is None or not _untouched(answered, before, code):
+            return "sent by the page itself"
+        seen = answered
+    if seen.code is None:
         return "sent by the page itself"
     if seen.code.submit is not None:
         return f"by {click(page, seen.code.submit)}"
     press_enter(page, seen.code.fields[-1])
     return "by Enter"
+
+
+def _posted(page: Page, mark: int) -> bool:
+    return any(each.main_document or each.method != "GET" for each in page.exchanges_since(mark))
+
+
+def _answered(eyes: Eyes, mark: int) -> Look | None:
+    """The page once the site has answered everything kindly that was sent since; None while it has not."""
+    exchanges = [each for each in eyes.page.exchanges_since(mark) if each.main_document or each.background]
+    kindly = all(each.ended and not each.main_document and (each.status or 0) < 400 for each in exchanges)
+    return eyes.look_here() if kindly else None
+
+
+def _untouched(look: Look, before: Look, code: str) -> bool:
+    if look.code is None or look.code_refusal(before) is not None:
+        return False
+    return "".join(str(field.get_property("value")) for field in look.code.fields) == code

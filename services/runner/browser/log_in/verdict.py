@@ -12,7 +12,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from services.runner.browser.log_in.fill import press_enter
 from services.runner.browser.log_in.look import Eyes, Look
 from shared.domain.evidence import Facts, LoginFinding
-from shared.domain.site_words import Saying, refuses_code
+from shared.domain.site_words import Saying
 
 _QUIET_LOOKS = 3
 _QUIET_LOOKS_BACK_HOME = 15
@@ -146,8 +146,7 @@ class Verdict:
 
     def _code_refused(self, look: Look) -> Facts | None:
         refused = LoginFinding.SECOND_FACTOR_REFUSED
-        known = {*self._before.notices, *self._before.lines}
-        said = next((text for text in (*look.notices, *look.lines) if text not in known and refuses_code(text)), None)
+        said = look.code_refusal(self._before)
         if said is not None:
             return self._page.facts(login=refused, said=said)
         if self._refusing_status(look) is not None and self._elapsed() > _REFUSED_BY_STATUS_AFTER_SECONDS:

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Mapping, Sequence
 
 from services.embedded.process import LOOPBACK, free_port
@@ -11,7 +12,7 @@ c.JupyterHub.db_url = "sqlite:///{folder}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = "{folder}/cookie_secret"
 c.JupyterHub.spawner_class = "simple"
 c.JupyterHub.default_url = "/hub/home"
-c.ConfigurableHTTPProxy.command = [{proxy!r}]
+c.ConfigurableHTTPProxy.command = {proxy!r}
 c.ConfigurableHTTPProxy.api_url = "http://{loopback}:{proxy_port}"
 c.ConfigurableHTTPProxy.pid_file = "{folder}/proxy.pid"
 """
@@ -27,7 +28,9 @@ class JupyterHub(Application):
 
     async def prepare(self) -> None:
         ports = {"hub_port": free_port(), "proxy_port": free_port()}
-        proxy = self.program("configurable-http-proxy")
+        # The hub starts it in a session of its own; it has to end with a hub that is killed.
+        setpriv = shutil.which("setpriv")
+        proxy = [*([setpriv, "--pdeathsig", "KILL"] if setpriv else []), self.program("configurable-http-proxy")]
         text = _CONFIGURATION.format(url=self.url, folder=self.folder, proxy=proxy, loopback=LOOPBACK, **ports)
         self.write("jupyterhub_config.py", text + await self.authenticator())
 
