@@ -96,7 +96,6 @@ def _check(row: Row[Any], checks: tuple[str, ...]) -> CheckDefinition:
         failing_after=row.failing_after,
         working_after=row.working_after,
         retry=retry_policy(row.retry),
-        step_screenshots=row.step_screenshots,
     )
 
 
@@ -125,6 +124,7 @@ def _of_pairing(row: Row[Any]) -> dict[str, Any]:
         "timeout_seconds": row.timeout_seconds,
         "slow_after_seconds": row.slow_after_seconds,
         "wait_override_seconds": row.wait_override_seconds,
+        "step_screenshots": row.step_screenshots,
     }
 
 

@@ -198,7 +198,7 @@ async def test_a_flow_is_tried_without_being_recorded(parakeet: Parakeet) -> Non
     assert [step["name"] for step in told["checks"][0]["steps"]] == ["1. navigate", "2. screenshot", "3. expect"]
     names = {link["name"] for link in told["evidence"]}
     assert {"screenshot.jpg", "login-step-2.jpg", "page.html"} <= names
-    picture = await parakeet.call("GET", f"/api/v1/tries/{made['id']}/evidence/login-step-2.png")
-    assert picture.content.startswith(b"\x89PNG")
+    picture = await parakeet.call("GET", f"/api/v1/tries/{made['id']}/evidence/login-step-2.jpg")
+    assert picture.content.startswith(b"\xff\xd8")
     assert (await parakeet.get("partners/edited/status"))["checks"][0]["state"] == "unknown"
     assert await parakeet.get(f"job-results?job={configuration}") == results
