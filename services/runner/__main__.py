@@ -8,8 +8,8 @@ import structlog
 import uvloop
 
 from services.runner.accounts import AccountCare
-from services.runner.browser.grid_watch import GridWatch
-from services.runner.browser.nodes import NodeRules
+from services.runner.browser.grid.nodes import NodeRules
+from services.runner.browser.grid.watch import GridWatch
 from services.runner.browser.perform import CheckPerformer
 from services.runner.browser.settings import BrowserSettings
 from services.runner.callback.perform import CallbackPerformer, Hosts

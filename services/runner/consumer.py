@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import structlog
 from sqlalchemy import text
 
-from services.runner.browser.grid_watch import GridWatch
+from services.runner.browser.grid.watch import GridWatch
 from services.runner.execute import Runner, execute
 from services.runner.slots import Slots
 from shared.process import wait_for

@@ -8,7 +8,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.runner.browser.connection import split_userinfo
-from services.runner.browser.devtools import DevTools
+from services.runner.browser.devtools.socket import DevTools
 
 log = structlog.get_logger(__name__)
 

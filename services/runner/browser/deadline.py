@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from services.runner.browser.grid_status import read_status
+from services.runner.browser.grid.status import read_status
 from services.runner.browser.page import Page
 from services.runner.browser.session import Browser
 from services.runner.browser.settings import BrowserSettings

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from selenium.common.exceptions import WebDriverException
 
 from services.runner.browser.attempt import Evidence
-from services.runner.browser.authentication import DevToolsSilent
-from services.runner.browser.camera import NotHidden, take_jpeg, take_png
 from services.runner.browser.connection import ConnectionTrouble, DeadlineConnection
-from services.runner.browser.devtools import DevTools
-from services.runner.browser.network_log import Exchange
+from services.runner.browser.devtools.authentication import DevToolsSilent
+from services.runner.browser.devtools.network_log import Exchange
+from services.runner.browser.devtools.socket import DevTools
 from services.runner.browser.page import Page
+from services.runner.browser.pictures.camera import NotHidden, take_jpeg, take_png
 from services.runner.masking import Mask
 
 T = TypeVar("T")

@@ -14,10 +14,10 @@ from selenium.common.exceptions import JavascriptException, StaleElementReferenc
 from selenium.webdriver import Remote
 
 from services.runner.browser.attempt import BrowserTask, Evidence, Step
-from services.runner.browser.devtools import DevTools
+from services.runner.browser.devtools.network_log import Exchange
+from services.runner.browser.devtools.socket import DevTools
 from services.runner.browser.failures import PageTrouble
-from services.runner.browser.network_log import Exchange
-from services.runner.browser.step_pictures import StepPictures
+from services.runner.browser.pictures.step_pictures import StepPictures
 from services.runner.masking import Mask
 from shared.domain.evidence import Facts, TimedOut
 

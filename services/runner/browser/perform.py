@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.runner.accounts import AccountCare
 from services.runner.browser.attempt import AttemptReport, CheckReport, Evidence, Session
-from services.runner.browser.grid_watch import GridWatch
+from services.runner.browser.grid.watch import GridWatch
 from services.runner.browser.run import run_browser_task
 from services.runner.browser.settings import BrowserSettings
 from services.runner.browser.task import accounts_of, task_of

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from services.runner.browser.attempt import BrowserTask
 from services.runner.browser.failures import AcquireFailed
-from services.runner.browser.grid_status import read_status
+from services.runner.browser.grid.status import read_status
 from services.runner.browser.session import Browser, acquire, finish_undisturbed
 from services.runner.browser.settings import BrowserSettings
 

@@ -19,10 +19,10 @@ from selenium.webdriver.common.options import ArgOptions
 
 from services.runner.browser.attempt import BrowserTask, Session
 from services.runner.browser.connection import DeadlineConnection, split_userinfo
-from services.runner.browser.devtools import DevTools, devtools_address
+from services.runner.browser.devtools.socket import DevTools, devtools_address
 from services.runner.browser.failures import AcquireFailed, fault_while_acquiring
-from services.runner.browser.grid_status import MARKER, read_status
-from services.runner.browser.no_session import refined, why_not_in_time
+from services.runner.browser.grid.no_session import refined, why_not_in_time
+from services.runner.browser.grid.status import MARKER, read_status
 from services.runner.browser.settings import BrowserSettings
 
 T = TypeVar("T")

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 from selenium.webdriver.common.by import By
 
-from services.runner.browser.camera import NotHidden, take_jpeg, take_png
-from services.runner.browser.devtools import DevTools
+from services.runner.browser.devtools.socket import DevTools
+from services.runner.browser.pictures.camera import NotHidden, take_jpeg, take_png
 from services.runner.browser.session import Browser, acquire
 from services.runner.masking import Mask
 from tests.runner.browser.conftest import settings_for, task_for

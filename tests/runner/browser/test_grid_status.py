@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.runner.browser.grid_status import GridStatus
+from services.runner.browser.grid.status import GridStatus
 
 DESKTOP = {"browserName": "chrome", "pk:profile": "desktop"}
 MOBILE = {"browserName": "chrome", "pk:profile": "mobile"}

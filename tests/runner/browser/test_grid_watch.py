@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from services.runner.browser.attempt import AttemptReport, CheckReport, Session
-from services.runner.browser.grid_watch import Allowance, GridWatch
-from services.runner.browser.nodes import NodeRules
+from services.runner.browser.grid.nodes import NodeRules
+from services.runner.browser.grid.watch import Allowance, GridWatch
 from services.runner.browser.settings import SAFE_CHROMIUM_ARGUMENTS
 from shared.clock import DatabaseClock
 from shared.database import connect

@@ -17,7 +17,7 @@ import pytest
 from services.embedded.driver import find
 from services.embedded.process import LOOPBACK, ServerProcess, free_port
 from services.runner.browser.attempt import AttemptReport, Session
-from services.runner.browser.grid_status import read_status
+from services.runner.browser.grid.status import read_status
 from services.runner.browser.run import run_browser_task
 from tests.runner.browser.conftest import Listener, browsers, settings_for, task_for
 from tests.servers.process import server_process

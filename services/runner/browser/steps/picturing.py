@@ -2,9 +2,9 @@
 
 from selenium.common.exceptions import WebDriverException
 
-from services.runner.browser.authentication import DevToolsSilent
-from services.runner.browser.camera import NotHidden
+from services.runner.browser.devtools.authentication import DevToolsSilent
 from services.runner.browser.evidence import picture
+from services.runner.browser.pictures.camera import NotHidden
 from services.runner.browser.steps.walk import Walk
 
 MOST_PICTURES = 20

@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.runner.browser.attempt import AttemptReport
-from services.runner.browser.grid_status import GridStatus, matches, read_queue, read_status
-from services.runner.browser.nodes import NODE_FAULTS, NodeRules, Nodes, note_failure, note_success, read_nodes
+from services.runner.browser.grid.nodes import NODE_FAULTS, NodeRules, Nodes, note_failure, note_success, read_nodes
+from services.runner.browser.grid.status import GridStatus, matches, read_queue, read_status
 from shared.domain.grid_share import shares
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 
 from services.runner.browser.failures import AcquireFailed
-from services.runner.browser.grid_status import GridStatus, read_status
+from services.runner.browser.grid.status import GridStatus, read_status
 from services.runner.browser.settings import BrowserSettings
 from shared.domain.evidence import Fault
 

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from services.runner.browser.authentication import Authentication, DevToolsSilent
 from services.runner.browser.connection import split_userinfo
-from services.runner.browser.console_log import ConsoleLog
-from services.runner.browser.network_log import NetworkLog
+from services.runner.browser.devtools.authentication import Authentication, DevToolsSilent
+from services.runner.browser.devtools.console_log import ConsoleLog
+from services.runner.browser.devtools.network_log import NetworkLog
 
 _MOST_SENDING = 400
 

@@ -9,8 +9,8 @@ from typing import Any
 from selenium.common.exceptions import JavascriptException
 from selenium.webdriver import Remote
 
-from services.runner.browser.authentication import DevToolsSilent
-from services.runner.browser.devtools import DevTools
+from services.runner.browser.devtools.authentication import DevToolsSilent
+from services.runner.browser.devtools.socket import DevTools
 from services.runner.masking import Mask
 
 _REDACT = Path(__file__).with_name("redact.js").read_text("utf-8")

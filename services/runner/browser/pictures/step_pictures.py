@@ -12,10 +12,10 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Remote
 
 from services.runner.browser.attempt import Evidence, Step
-from services.runner.browser.authentication import DevToolsSilent
-from services.runner.browser.camera import NotHidden, take_jpeg, take_png
 from services.runner.browser.connection import ConnectionTrouble
-from services.runner.browser.devtools import DevTools
+from services.runner.browser.devtools.authentication import DevToolsSilent
+from services.runner.browser.devtools.socket import DevTools
+from services.runner.browser.pictures.camera import NotHidden, take_jpeg, take_png
 from services.runner.masking import Mask
 
 _PICTURE_SECONDS = 1.0
