@@ -2,9 +2,10 @@
 
 Both log in to the demo partner Acme through the same chromedriver, in turn, each in a fresh browser; first one at a
 time, then 2 and 4 at once. The check also finds the form by itself, proves that the session is kept by loading the page
-again, and takes its evidence; the bare script is told the form's selectors and looks for one element. A third kind,
-`reused`, is the bare script in a browser that stays open, with its cookies deleted before each log-in. Prints one JSON
-line for each number at once: medians, and the median ratio of the pairs.
+again, and takes its evidence but for screenshots of steps (`check_with_pictures` takes those as well, as by default);
+the bare script is told the form's selectors and looks for one element. `reused` is the bare script in a browser that
+stays open, with its cookies deleted before each log-in. Prints one JSON line for each number at once: medians, and the
+median ratio of the pairs.
 """
 
 import argparse
@@ -67,8 +68,8 @@ def bare_again(driver: Remote, entry_point: str) -> None:
     bare_log_in(driver, entry_point)
 
 
-async def check(driver_url: str, entry_point: str) -> None:
-    """The same log-in as the runner does it."""
+async def check(driver_url: str, entry_point: str, pictures: str = "never") -> None:
+    """The same log-in as the runner does it; `pictures`: its policy for screenshots of steps."""
     task = BrowserTask(
         scheduled_job_id="bench",
         attempt=1,
@@ -78,6 +79,7 @@ async def check(driver_url: str, entry_point: str) -> None:
         capabilities={"browserName": "chrome"},
         timeout_seconds=60,
         slow_after_seconds=None,
+        step_screenshots=pictures,
     )
 
     async def on_session(_: Session) -> None:
@@ -114,6 +116,7 @@ async def measure(driver: Driver, entry_point: str, runs: int, at_once: int) -> 
     kept = [await asyncio.to_thread(new_browser, driver.url) for _ in range(at_once)]
     kinds: dict[str, Work] = {
         "check": lambda _: check(driver.url, entry_point),
+        "check_with_pictures": lambda _: check(driver.url, entry_point, "on_failure"),
         "bare": lambda _: asyncio.to_thread(bare_script, driver.url, entry_point),
         "reused": lambda number: asyncio.to_thread(bare_again, kept[number], entry_point),
     }
