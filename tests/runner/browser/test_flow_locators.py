@@ -195,7 +195,7 @@ async def test_a_code_is_typed_and_never_told(check: Check, site: str) -> None:
     assert SECRET not in str(report)
 
 
-async def test_a_picture_is_kept_but_not_of_a_secret(check: Check, site: str) -> None:
+async def test_pictures_are_kept_and_leave_the_page_as_it_is(check: Check, site: str) -> None:
     steps: list[dict[str, Any]] = [
         {"do": "screenshot"},
         fill("{{password}}", {"css": "#plain"}),
@@ -205,7 +205,6 @@ async def test_a_picture_is_kept_but_not_of_a_secret(check: Check, site: str) ->
     report = await check("", checks=(by_flow(f"{site}/code", *steps),))
     assert report.outcome.code == "success", report
     pictures = {item.name: item.content[:4] for item in report.evidence if item.name.startswith("product-page-step")}
-    assert pictures == {"product-page-step-2.png": b"\x89PNG"}
-    assert report.checks[0].steps[3].detail == "no picture: a field shows a secret"
+    assert pictures == {"product-page-step-2.jpg": b"\xff\xd8\xff\xe0", "product-page-step-4.jpg": b"\xff\xd8\xff\xe0"}
     everything = json.dumps([str(report), [item.content.decode("latin-1") for item in report.evidence]])
     assert CANARY.password not in everything
