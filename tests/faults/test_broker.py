@@ -56,6 +56,7 @@ def vhost(stack: Stack) -> str:
     return stack.amqp_url.rpartition("/")[2]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("unclaimed", [60, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
 async def test_queues_that_are_deleted_unbound_and_fed_garbage(
     stack: Stack, load: Load, rabbitmq_server: RabbitMQ, unclaimed: int
@@ -118,6 +119,7 @@ async def test_a_broker_that_is_killed_and_then_wiped(
         (await load.findings()).assert_none()
 
 
+@pytest.mark.long
 async def test_silence_and_resets_between_us_and_the_broker(stack: Stack, load: Load, proxy: Proxy) -> None:
     print(f"seed {SEED}")
     seeded, url = random.Random(SEED), proxy.in_front_of(stack.amqp_url)

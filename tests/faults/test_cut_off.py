@@ -3,6 +3,8 @@
 import asyncio
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.end_to_end.processes import Stack
 from tests.faults.load import Load
 from tests.faults.proxy import Proxy
@@ -22,6 +24,7 @@ _ALL_GO_ON = """
 """
 
 
+@pytest.mark.long
 async def test_the_other_scheduler_takes_over_from_one_without_a_broker(stack: Stack, load: Load) -> None:
     broker = urlsplit(stack.amqp_url)
     async with Proxy(broker.hostname or "", broker.port or 0) as proxy:

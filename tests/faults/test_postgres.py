@@ -91,6 +91,7 @@ def failed(process: ServiceProcess, duty: str) -> bool:
     return any('"duty_failed"' in line and f'"{duty}"' in line for line in process.log.splitlines())
 
 
+@pytest.mark.long
 async def test_who_alone_is_cut_off_is_stood_in_for_and_comes_back(stack: Stack, load: Load, proxy: Proxy) -> None:
     url = proxy.in_front_of(stack.database_url)
     scheduler, runner = (

@@ -82,6 +82,10 @@ async def test_a_deleted_queue_is_declared_again(queue: RabbitQueue, amqp_url: s
     await publish(queue, message())
     await inbox.until(1)
     vhost = amqp_url.rpartition("/")[2]
+    # The lane's queues are declared one after the other, and the first serves before the last is there.
+    async with asyncio.timeout(20):
+        while len(await rabbitmq_server.api("GET", f"queues/{vhost}")) < len(queue_names(LANE)):
+            await asyncio.sleep(0.1)
     for name in queue_names(LANE):
         await rabbitmq_server.api("DELETE", f"queues/{vhost}/{quote(name)}")
     sent = await published_again(queue)

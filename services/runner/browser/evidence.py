@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import UnexpectedAlertPresentException, WebDriverException
 
 from services.runner.browser.attempt import Evidence
 from services.runner.browser.connection import ConnectionTrouble, DeadlineConnection
@@ -145,7 +145,11 @@ def console_json(devtools: DevTools, mask: Mask, since: float) -> bytes:
 
 
 def _attempt(take: Callable[[], T]) -> T | None:
-    try:
-        return take()
-    except (WebDriverException, ConnectionTrouble, DevToolsSilent, NotHidden, TimeoutError):
-        return None
+    for _ in range(2):
+        try:
+            return take()
+        except UnexpectedAlertPresentException:
+            continue  # the driver has dismissed it by now
+        except (WebDriverException, ConnectionTrouble, NotHidden, DevToolsSilent, TimeoutError):
+            return None
+    return None

@@ -40,7 +40,7 @@ def log_in(page: Page, task: CheckTask) -> Facts:
         look = find_form(eyes, page.patience if state.status < 400 else min(page.patience, 1.0))
         detail.append({"both": "on one page", "user": "name first"}.get(look.form.kind, "") if look.form else "none")
     if look.form is None:
-        return nothing_to_log_in_by(eyes, look)
+        return nothing_to_log_in_by(eyes, look, state.status)
     if task.credentials is None:
         return page.facts(login=LoginFinding.NO_CREDENTIALS)
     try:
@@ -64,9 +64,9 @@ def _enter_and_confirm(eyes: Eyes, look: Look, credentials: Credentials, entry_p
     )
 
 
-def nothing_to_log_in_by(eyes: Eyes, look: Look) -> Facts:
-    """Why there is no form, as far as the page says."""
-    page, status = eyes.page, look.status or None
+def nothing_to_log_in_by(eyes: Eyes, look: Look, status_of_entry: int = 0) -> Facts:
+    """Why there is no form, as far as the page says; not every browser tells the status at each look."""
+    page, status = eyes.page, look.status or status_of_entry or None
     if look.captcha:
         return page.facts(login=LoginFinding.CAPTCHA)
     heard = look.new_saying(None) if look.text_length < _MOST_CHARACTERS_OF_A_WALL else None

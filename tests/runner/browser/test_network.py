@@ -5,6 +5,8 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
+
 from services.embedded.process import LOOPBACK
 from services.runner.browser.attempt import AttemptReport
 from tests.runner.browser.conftest import Listener
@@ -67,6 +69,7 @@ async def test_a_check_that_waits_too_long_times_out(check: Check, shop: str) ->
     assert report.outcome.message == "The check did not finish within its 4 s."
 
 
+@pytest.mark.long
 async def test_many_hostile_checks_at_once_all_end(check: Check, shop: str, silent: Listener) -> None:
     urls = [f"{silent.url}/login", f"{shop}/loop/login", f"{shop}/acme/login"]
     reports = await asyncio.gather(*(check(url, timeout_seconds=8) for url in urls))
