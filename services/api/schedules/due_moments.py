@@ -4,7 +4,7 @@ After an outage: an edit moves the next due moment on, and then nobody would fin
 must end in a result. And where old and new timing meet: see `plan_ahead`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,17 +34,25 @@ async def plan_overdue(session: AsyncSession, schedules: Sequence[Schedule], now
             await _plan_some(session, schedule, now)
 
 
-async def plan_ahead(session: AsyncSession, schedules: Sequence[Schedule]) -> None:
-    """Plan the next due moment of each and move on, as after an edit that left it where it was.
+async def plan_between(session: AsyncSession, retimed: Sequence[tuple[Schedule, Sequence[datetime]]]) -> None:
+    """Plan the given moments: due by a new timing before one that the old timing had, and that is over already."""
+    rows = [scheduled_job_row(schedule, Origin.SCHEDULE, due_at) for schedule, moments in retimed for due_at in moments]
+    if rows:
+        await session.execute(insert(ScheduledJob).values(rows).on_conflict_do_nothing())
 
-    A planner that read the old timing before the edit compares the due moment only. Finding it unchanged, it would move
-    on by the old timing; finding it moved, it does nothing.
+
+def move_past(schedule: Schedule, now: datetime, over: Collection[datetime]) -> list[datetime]:
+    """Due next at the first moment after all that are `over`; returns those from now on that lie between them.
+
+    What is over is at most two seconds ahead, so they are few.
     """
-    for schedule in schedules:
-        row = scheduled_job_row(schedule, Origin.SCHEDULE, schedule.next_due)
-        await session.execute(insert(ScheduledJob).values(row).on_conflict_do_nothing())
-        schedule.next_due = schedule.timing().due_after(schedule.next_due)
-    await session.flush()
+    timing = schedule.timing()
+    moments, moment = [], timing.due_after(now)
+    while moment <= max(over, default=now):
+        moments.append(moment)
+        moment = timing.due_after(moment)
+    schedule.next_due = moment
+    return [each for each in moments if each not in over]
 
 
 async def _run_before_is_live(session: AsyncSession, schedule: Schedule) -> bool:

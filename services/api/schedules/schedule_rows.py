@@ -6,6 +6,7 @@ compares the due moment it read, waits for us, then finds another one (or no row
 inserted before, we see.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.schedules.definitions import Definition, Line, of_definitions, wanted_lines
-from services.api.schedules.due_moments import plan_ahead, plan_overdue
+from services.api.schedules.due_moments import move_past, plan_between, plan_overdue
 from shared.domain.schedule import NEVER, shard_of
 from shared.ledger import end_not_run
 from shared.models import JobConfiguration, Schedule, ScheduledJob
@@ -35,14 +36,13 @@ _FOLLOW = text("""
       AND jobs.state = 'planned' AND jobs.origin = 'schedule'
 """)
 
-_TAKEN = text("""
-    SELECT schedule_id, max(due_at) AS due_at FROM (
-        SELECT schedule_id, due_at FROM scheduled_jobs
-        WHERE schedule_id = ANY(CAST(:ids AS uuid[])) AND origin = 'schedule' AND (state = 'running' OR attempt > 0)
-        UNION ALL
-        SELECT schedule_id, due_at FROM job_results
-        WHERE schedule_id = ANY(CAST(:ids AS uuid[])) AND origin = 'schedule' AND due_at > :now
-    ) moments GROUP BY schedule_id
+_OVER = text("""
+    SELECT schedule_id, due_at FROM scheduled_jobs
+    WHERE schedule_id = ANY(CAST(:ids AS uuid[])) AND origin = 'schedule' AND due_at > :now
+      AND (state = 'running' OR attempt > 0)
+    UNION ALL
+    SELECT schedule_id, due_at FROM job_results
+    WHERE schedule_id = ANY(CAST(:ids AS uuid[])) AND origin = 'schedule' AND due_at > :now
 """)
 
 
@@ -50,10 +50,10 @@ async def apply_definitions(session: AsyncSession, definitions: Sequence[Definit
     """Make the schedules say what the (locked, flushed) definitions say; `reason` is why any of them stops."""
     await session.flush()
     schedules = await _lock_schedules(session, definitions)
-    now, taken = await _shut_out_claims(session, schedules)
+    now, over = await _shut_out_claims(session, schedules)
     await plan_overdue(session, schedules, now)
     lines = await wanted_lines(session, definitions)
-    stopped, retimed, kept, unmoved = [], [], [], []
+    stopped, retimed, kept = [], [], []
     for definition in definitions:
         own = {row.browser: row for row in schedules if definition.id in (row.job_configuration_id, row.job_id)}
         for line in lines[definition.id]:
@@ -61,24 +61,22 @@ async def apply_definitions(session: AsyncSession, definitions: Sequence[Definit
             if row is None:
                 session.add(_new_row(definition, line, now))
                 continue
-            timing_before, due_before, never_before = row.timing(), row.next_due, row.never_due
+            timing_before, never_before = row.timing(), row.never_due
             _write(row, definition)
             if not line.runs:
                 row.next_due = NEVER
                 stopped.append(row.id)
             elif row.timing() != timing_before or never_before:
-                row.next_due = row.timing().due_after(max(now, taken.get(row.id, now)))
-                retimed.append(row.id)
-                if row.next_due == due_before:
-                    unmoved.append(row)
+                retimed.append((row, move_past(row, now, over[row.id])))
             else:
                 kept.append(row.id)
         await _remove(session, own.values(), now, reason)
     await session.flush()
-    await _withdraw_future(session, [*stopped, *retimed], now)
+    retimed_ids = [row.id for row, _ in retimed]
+    await _withdraw_future(session, [*stopped, *retimed_ids], now)
     await _end_due(session, stopped, reason)
-    await plan_ahead(session, unmoved)
-    await session.execute(_FOLLOW, {"ids": sorted([*retimed, *kept])})
+    await plan_between(session, retimed)
+    await session.execute(_FOLLOW, {"ids": sorted([*retimed_ids, *kept])})
 
 
 async def remove_schedules(session: AsyncSession, definitions: Sequence[Definition], reason: str) -> None:
@@ -112,8 +110,8 @@ async def _lock_schedules(session: AsyncSession, definitions: Sequence[Definitio
 
 async def _shut_out_claims(
     session: AsyncSession, schedules: Sequence[Schedule]
-) -> tuple[datetime, dict[UUID, datetime]]:
-    """The time, once nothing more of these schedules can be claimed; and by schedule what is taken already.
+) -> tuple[datetime, dict[UUID, set[datetime]]]:
+    """The time, once nothing more of these schedules can be claimed; and by schedule what is over already.
 
     A moment may be claimed just before it is due, or be cancelled while it was only planned ahead. It is over with,
     although it lies ahead: planned anew it would run twice.
@@ -122,8 +120,10 @@ async def _shut_out_claims(
     unclaimed = select(ScheduledJob.id).where(ScheduledJob.schedule_id.in_(ids), UNCLAIMED).order_by(ScheduledJob.id)
     await session.execute(unclaimed.with_for_update())
     now = await read_clock(session)
-    taken = await session.execute(_TAKEN, {"ids": ids, "now": now})
-    return now, {row.schedule_id: row.due_at for row in taken}
+    over: dict[UUID, set[datetime]] = defaultdict(set)
+    for row in await session.execute(_OVER, {"ids": ids, "now": now}):
+        over[row.schedule_id].add(row.due_at)
+    return now, over
 
 
 async def _withdraw_future(session: AsyncSession, schedule_ids: Sequence[UUID], now: datetime) -> None:
