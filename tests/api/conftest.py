@@ -222,19 +222,6 @@ async def schedules(service: Service) -> list[Any]:
     return await service.execute("SELECT *, next_due = 'infinity' AS never FROM schedules ORDER BY browser")
 
 
-# The planner's statement, as the scheduler runs it: compare-and-set on the due moment, and the scheduled job.
-PLAN = text("""
-    WITH moved AS (
-        UPDATE schedules SET next_due = :new WHERE id = :id AND next_due = :old RETURNING *
-    )
-    INSERT INTO scheduled_jobs (id, schedule_id, origin, due_at, kind, shard, lane, priority, overlap,
-                                job_configuration_id, partner, browser, job_id, run_after, start_by)
-    SELECT gen_random_uuid(), id, 'schedule', :old, kind, shard, lane, priority, overlap, job_configuration_id, partner,
-           browser, job_id, :old, CAST(:old AS timestamptz) + start_deadline_seconds * interval '1 second'
-    FROM moved ON CONFLICT DO NOTHING RETURNING id
-""")
-
-
 async def make_due(service: Service, schedule_id: UUID, offset_seconds: float, state: str = "planned") -> UUID:
     """A scheduled job of the schedule that is due so long from now (negative: ago)."""
     rows = await service.execute(

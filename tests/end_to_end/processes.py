@@ -4,7 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -164,9 +165,16 @@ class Stack:
 
     async def fetch(self, query: str, *values: Any) -> list[Any]:
         """Rows of the installation's database."""
+        async with self.transaction() as connection:
+            return list(await connection.fetch(query, *values))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        """On a connection of its own to the installation's database."""
         connection = await asyncpg.connect(self.database_url.replace("+asyncpg", ""))
         try:
-            return list(await connection.fetch(query, *values))
+            async with connection.transaction():
+                yield connection
         finally:
             await connection.close()
 

@@ -16,7 +16,7 @@ from shared.database import connect
 from shared.domain.schedule import Timing, shard_of
 from shared.models import Browser, Job, JobConfiguration, Partner, Schedule
 from shared.secret_box import SecretBox
-from tests.end_to_end.processes import Stack
+from tests.end_to_end.processes import Stack, until
 from tests.faults.checker import Findings, Watched, check
 from tests.faults.sink import Sink
 
@@ -35,11 +35,10 @@ RULES: dict[str, Any] = {
 # Reserved, so that nobody listens there: a check of it is over in a second.
 CLOSED = "http://127.0.0.1:1023/login"
 
-_STOP = """
-    UPDATE schedules SET next_due = 'infinity' FROM (SELECT id, next_due FROM schedules FOR UPDATE) AS before
-    WHERE schedules.id = before.id RETURNING schedules.id, before.next_due, clock_timestamp() AS stopped_at
-"""
-_PLANNED_SO_FAR = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM schedules WHERE next_due <= clock_timestamp())"
+# What is due goes to the planner first: stopped before that, it would be planned by nobody.
+_HOLD = "SELECT id, next_due FROM schedules ORDER BY id FOR UPDATE"
+_IS_PAST = "SELECT clock_timestamp() >= $1"
+_STOP = "UPDATE schedules SET next_due = 'infinity'"
 _DRAINED = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM scheduled_jobs)"
 
 
@@ -107,12 +106,20 @@ class Load:
 
     async def stop(self) -> list[Watched]:
         """Once the planner has caught up, no schedule is due any more; returns what is to be accounted for."""
-        await self._stack.until(_PLANNED_SO_FAR)
-        stopped = {row["id"]: row for row in await self._stack.fetch(_STOP)}
+        planned_until = await until(self._stop_when_caught_up, what="the planner caught up")
         return [
-            Watched(timing, start, _end(stopped[identity]["next_due"], stopped[identity]["stopped_at"]))
+            Watched(timing, start, planned_until[identity] - timedelta(microseconds=1))
             for identity, (timing, start) in self._started.items()
         ]
+
+    async def _stop_when_caught_up(self) -> dict[UUID, datetime]:
+        """By schedule the first moment that will not be planned any more; empty when something is due yet."""
+        async with self._stack.transaction() as connection:
+            next_due = {row["id"]: row["next_due"].astimezone(UTC) for row in await connection.fetch(_HOLD)}
+            if await connection.fetchval(_IS_PAST, min(next_due.values())):
+                return {}
+            await connection.execute(_STOP)
+            return next_due
 
     async def compare(self, watched: Iterable[Watched], sink: Sink | None = None) -> Findings:
         return await check(self._stack.database_url, watched, sink.requests if sink else ())
@@ -209,9 +216,3 @@ def _schedule(
 
 def _is_quiet(timing: Timing, now: datetime, start: float, end: float) -> bool:
     return timing.due_after(now + timedelta(seconds=start)) > now + timedelta(seconds=end)
-
-
-def _end(next_due: datetime, stopped_at: datetime) -> datetime:
-    """The last moment to account for: what was planned ahead counts, and so does all that had come due by then."""
-    planned = next_due.astimezone(UTC) - timedelta(microseconds=1)
-    return max(planned, stopped_at.astimezone(UTC))
