@@ -17,6 +17,10 @@ test *arguments: (_install "requirements-dev.txt") _servers
 faults *arguments: (_install "requirements-dev.txt") _servers
     @{{ python }} -m pytest tests/faults tests/domain -m "long or not long" {{ arguments }}
 
+# The tests that take minutes each, of everything: those of `faults`, of the browser checks and of their Grid (an hour)
+long *arguments: (_install "requirements-dev.txt") _servers
+    @{{ python }} -m pytest -m long {{ arguments }}
+
 # Log in to real web applications that others wrote; installs them first, and writes docs/real-sites.md
 real-sites *arguments: (_install "requirements-dev.txt") _servers
     #!/usr/bin/env bash

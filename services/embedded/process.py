@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 import shutil
 import signal
 import socket
@@ -10,6 +9,7 @@ import subprocess
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from services.embedded import leftovers
@@ -28,20 +28,25 @@ class ServerNotReady(RuntimeError):
         super().__init__(f"{name} {reason}" + (f"; its log ends with:\n{tail}" if tail else ""))
 
 
+_PORTS = range(15_000, 32_000)
+# Each process goes through them from a place of its own, so that two that start servers at once do not meet.
+_turns = count()
+
+
 def free_port() -> int:
     """A loopback port below the range that the kernel gives to outgoing connections.
 
     So no connection takes the port between this look and the server's bind, nor while a server is being restarted.
     """
     for _ in range(200):
-        port = random.randint(15000, 32000)
+        port = _PORTS[(os.getpid() * 97 + next(_turns)) % len(_PORTS)]
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             try:
                 probe.bind((LOOPBACK, port))
             except OSError:
                 continue
             return port
-    raise RuntimeError("no free loopback port between 15000 and 32000")
+    raise RuntimeError(f"no free loopback port between {_PORTS.start} and {_PORTS.stop}")
 
 
 @dataclass(frozen=True, slots=True)

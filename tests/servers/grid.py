@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ JAR_FOLDER = CACHE / "selenium-grid"
 JAR = JAR_FOLDER / "node_modules" / JAR_PACKAGE / "jar" / f"selenium-server-{JAR_VERSION}.jar"
 # Ready in less time and memory; the tests' load gains nothing from the second compiler.
 JAVA_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m")
+# What `examples/grid/README.md` advises.
+LASTING = ("-XX:+UseG1GC", "-XX:G1PeriodicGCInterval=10000")
 
 SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
 MOBILE = {"deviceMetrics": {"width": 390, "height": 844, "pixelRatio": 3}}
@@ -38,12 +41,18 @@ class StandaloneGrid:
     """Hub and node in one process. With `login`, `user:password`, it wants that of everybody."""
 
     def __init__(
-        self, folder: Path, *, max_sessions: int = 2, session_timeout_seconds: int = 60, login: str | None = None
+        self,
+        folder: Path,
+        *,
+        max_sessions: int = 2,
+        session_timeout_seconds: int = 60,
+        login: str | None = None,
+        java_options: Sequence[str] = JAVA_OPTIONS,
     ) -> None:
         self.folder = folder.resolve()
         self.port = free_port()
         self._node = _node_settings(max_sessions, session_timeout_seconds)
-        self._process = _java("standalone", self.folder)
+        self._process = _java("standalone", self.folder, java_options=java_options)
         self._login = login
 
     @property
@@ -233,7 +242,9 @@ _PORT = re.compile(r"(?<=[ :])(4444|9515|4442|4443|5555|5556|5557)\b")
 _NODE_RHYTHM = "heartbeat-period = 5\nregister-cycle = 2\n"
 
 
-def _java(role: str, folder: Path, configuration: str = "") -> ServerProcess:
+def _java(
+    role: str, folder: Path, configuration: str = "", java_options: Sequence[str] = JAVA_OPTIONS
+) -> ServerProcess:
     """`configuration` names its file in the folder, without `.toml`; the role does when it is empty."""
     java = shutil.which("java")
     if java is None:
@@ -243,7 +254,7 @@ def _java(role: str, folder: Path, configuration: str = "") -> ServerProcess:
     scratch = folder / "tmp"  # short, because browsers put sockets there, and paths of those are
     scratch.mkdir(parents=True, exist_ok=True)
     name = configuration or role
-    command = [java, *JAVA_OPTIONS, "-jar", str(JAR), role, "--config", str(folder / f"{name}.toml")]
+    command = [java, *java_options, "-jar", str(JAR), role, "--config", str(folder / f"{name}.toml")]
     return server_process(f"grid-{name}", command, folder, environment={"TMPDIR": str(scratch)})
 
 

@@ -33,7 +33,7 @@ def click(page: Page, element: WebElement, says: str | None = None) -> str:
                 page.driver.execute_script("arguments[0].click()", element)
             else:
                 element.click()
-    return f"“{label.strip()[:40]}”"
+    return f"“{page.mask.beginning(label.strip(), 40)}”"
 
 
 def accept_consent(page: Page) -> bool:

@@ -124,8 +124,8 @@ def facts_of(error: BaseException, node: str | None) -> dict[str, Any]:
 
 
 def dialog_text(error: UnexpectedAlertPresentException) -> str:
-    """What the dialog says, at most 200 characters; nothing in Firefox, whose driver does not pass it on."""
-    return (error.alert_text or "").strip()[:200]
+    """What the dialog says, at any length; nothing in Firefox, whose driver does not pass it on."""
+    return (error.alert_text or "").strip()
 
 
 def net_error_in(text: str) -> str | None:
@@ -138,7 +138,7 @@ def net_error_in(text: str) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception says, without stack and build information, at most 300 characters."""
+    """What an exception says, without stack and build information, at any length: it is cut once it is masked."""
     text = error.msg if isinstance(error, WebDriverException) and error.msg else str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     line = lines[0] if lines else type(error).__name__
@@ -146,7 +146,7 @@ def first_line(error: BaseException) -> str:
     line += "".join(f", {cause}" for cause in lines[1:2] if cause.startswith("from "))
     # The Grid wraps its nodes' messages, whose own words stand in the middle.
     inner = re.search(r"Message: (.*)", line)
-    return (inner.group(1) if inner else line)[:300]
+    return inner.group(1) if inner else line
 
 
 def _known_fault(text: str) -> Fault | None:

@@ -30,6 +30,7 @@ _ASK_AGAIN = """
     fetch(location.href, {cache: "no-store"}).then((answer) => done(answer.status), () => done(0));
 """
 _MOST_CONSOLE_ERRORS = 50
+_MOST_CHARACTERS = {"detail": 600, "said": 300, "dialog": 200}
 # How the driver puts it when the page is replaced while it answers.
 _REPLACED = re.compile(
     r"does not belong to the document|[Nn]o node with given id|[Cc]annot find context|ContextId not found"
@@ -211,10 +212,10 @@ class Page:
         return tuple(entry.masked(self.mask, 500) for entry in mine[-_MOST_CONSOLE_ERRORS:])
 
     def facts(self, **found: Any) -> Facts:
-        """The facts of the check so far; every text is masked here."""
-        for name in ("detail", "said", "dialog"):
+        """The facts of the check so far; every text is masked and cut here."""
+        for name, most in _MOST_CHARACTERS.items():
             if found.get(name):
-                found[name] = self.mask.text(found[name])
+                found[name] = self.mask.beginning(found[name], most)
         return Facts(
             site=self._site(),
             duration_seconds=self.clock.elapsed(),

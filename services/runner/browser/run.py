@@ -97,12 +97,13 @@ class _Attempt:
             self._last_page, self._console_errors = last_page, page.console_errors()
 
     def end_without_session(self, failure: AcquireFailed) -> None:
-        facts = Facts("", 0.0, self._task.timeout_seconds, fault=failure.fault, detail=self._mask.text(failure.detail))
+        detail = self._mask.beginning(failure.detail, 300)
+        facts = Facts("", 0.0, self._task.timeout_seconds, fault=failure.fault, detail=detail)
         self._end_remaining(classify(facts))
 
     def end_unexpectedly(self, error: Exception) -> None:
         self._keep_traceback(error)
-        self._end_remaining(Outcome("internal_error", self._mask.text(f"{type(error).__name__}: {error}")[:300]))
+        self._end_remaining(Outcome("internal_error", self._mask.beginning(f"{type(error).__name__}: {error}", 300)))
 
     def report(self) -> AttemptReport:
         return AttemptReport(

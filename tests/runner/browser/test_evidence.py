@@ -38,6 +38,12 @@ async function go() {{
 }}
 </script>"""
 
+# What a message says of a dialog is cut at 200 characters, here in the middle of the secret.
+SHOUTING = """<!doctype html><title>Log in</title><body><form onsubmit="return false">
+<label>User name <input name="username"></label><label>Password <input type="password" name="password"></label>
+<button onclick="alert('x'.repeat(193) + ' ' + document.querySelector('[name=password]').value)">Log in</button>
+</form>"""
+
 
 @pytest.fixture
 async def leaking() -> AsyncIterator[str]:
@@ -51,8 +57,12 @@ async def leaking() -> AsyncIterator[str]:
     async def api(_: web.Request) -> web.Response:
         return web.json_response({"access_token": IN_JSON, "error": "no"}, status=401)
 
+    async def shout(_: web.Request) -> web.Response:
+        return web.Response(text=SHOUTING, content_type="text/html")
+
     app = web.Application()
     app.router.add_get("/login", login)
+    app.router.add_get("/shout", shout)
     app.router.add_post("/api/login", api)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
@@ -81,6 +91,13 @@ async def test_no_secret_is_in_anything_that_leaves_an_attempt(
     assert leaks == []
     # A cut text holds no beginning of one either.
     assert not [where for where, text in told.items() if PASSWORD[:6] in text]
+
+
+async def test_no_half_of_a_secret_is_left_at_the_end_of_what_a_dialog_said(check: Check, leaking: str) -> None:
+    report = await check(f"{leaking}/shout", credentials=Credentials("probe", PASSWORD))
+    assert report.outcome.code == "unexpected_dialog"
+    assert "xxx ***" in report.outcome.message
+    assert PASSWORD[:3] not in repr(report)
 
 
 async def test_the_network_is_told_with_times_and_statuses(check: Check, leaking: str) -> None:

@@ -88,7 +88,8 @@ class RoundTrip:
             given = parse_qs(address.query) | parse_qs(address.fragment)
             if "error" in given:
                 words = ": ".join(values[0] for name in ("error", "error_description") if (values := given.get(name)))
-                return f"{self.provider()} sent us back with an error ({words[:200]})."
+                told = self._page.mask.beginning(words, 200)
+                return f"{self.provider()} sent us back with an error ({told})."
         return None
 
     def judge(self, facts: Facts) -> Facts:

@@ -89,4 +89,4 @@ def _shows(page: Page, text: str) -> bool:
 
 def _beginning(page: Page) -> str:
     shown = str(page.driver.execute_script(_SHOWN_TEXT))
-    return f"“{shown[:120]}{'…' if len(shown) > 120 else ''}”" if shown else "an empty page"
+    return f"“{page.mask.beginning(shown, 120)}{'…' if len(shown) > 120 else ''}”" if shown else "an empty page"
