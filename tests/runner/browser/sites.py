@@ -20,12 +20,15 @@ _PAGES = Path(__file__).with_name("pages")
 _COOKIE = "who"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 SPENT = web.AppKey("spent", set[str])
+CLOSING = web.AppKey("closing", asyncio.Event)
 ACCOUNT = "<h1>Good day</h1><p>Nothing is new.</p><a href='/logout'>{way_out}</a>"
 
 
 def make_app() -> web.Application:
     app = web.Application()
     app[SPENT] = set()
+    app[CLOSING] = asyncio.Event()
+    app.on_shutdown.append(_no_more_news)
     app.router.add_get("/basic/{rest:.*}", _basic)
     app.router.add_get("/account", _account)
     app.router.add_get("/plain-account", _account)
@@ -35,6 +38,7 @@ def make_app() -> web.Application:
     app.router.add_post("/code", _take_code)
     app.router.add_post("/api/enter", _enter_by_script)
     app.router.add_route("*", "/said", _say)
+    app.router.add_get("/news", _news)
     app.router.add_get("/{page}", _page)
     return app
 
@@ -113,6 +117,16 @@ async def _enter_by_script(request: web.Request) -> web.StreamResponse:
     answer = web.json_response({"token": "t-" + str(int(time.time()))})
     answer.set_cookie(_COOKIE, "in", path="/", httponly=True)
     return answer
+
+
+async def _news(request: web.Request) -> web.Response:
+    """Answers when there is any, and there is none."""
+    await request.app[CLOSING].wait()
+    return web.json_response([])
+
+
+async def _no_more_news(app: web.Application) -> None:
+    app[CLOSING].set()
 
 
 async def _say(request: web.Request) -> web.Response:

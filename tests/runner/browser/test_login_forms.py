@@ -90,6 +90,11 @@ async def test_a_single_page_application_that_keeps_its_token_for_the_tab(check:
     assert report.outcome.message == "The site says: “Credenciales incorrectas”"
 
 
+async def test_a_page_that_listens_for_news_without_end_is_taken_as_it_is(check: Check, site: str) -> None:
+    report = await check(f"{site}/storage?listens=yes", patience_seconds=4)
+    assert report.outcome.code == "success", report
+
+
 async def test_a_session_that_is_gone_after_a_reload_is_none(check: Check, site: str) -> None:
     report = await check(f"{site}/storage?keep=no", patience_seconds=4)
     assert report.outcome.code == "login_not_confirmed"

@@ -1,6 +1,7 @@
 """Looks at the page after something was sent, until it is clear what the site made of it."""
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +19,7 @@ _QUIET_LOOKS = 3
 _QUIET_LOOKS_BACK_HOME = 15
 _ENTER_AFTER_SECONDS = 2.0
 _REFUSED_BY_STATUS_AFTER_SECONDS = 1.0
+_LISTENS_AFTER_SECONDS = 5.0
 _SAYS_NO = (400, 401, 403, 422)
 _TOO_MANY = 429
 _ROLES = ("authenticator", "decline", "acknowledge", "password_way")
@@ -188,8 +190,16 @@ class Verdict:
         return self._page.clock.elapsed() - self._since
 
     def _pending(self) -> bool:
+        """Whether an answer is still to come. One that stays out for seconds is of a page that listens for news, but
+        the first thing that was posted may be the log-in itself, and take its time."""
         since = self._page.exchanges_since(self._mark)
-        return any(not exchange.ended and (exchange.main_document or exchange.background) for exchange in since)
+        posted = next((exchange for exchange in since if exchange.background and exchange.method != "GET"), None)
+        young = time.monotonic() - _LISTENS_AFTER_SECONDS
+        return any(
+            not exchange.ended
+            and (exchange.main_document or exchange is posted or (exchange.background and exchange.started > young))
+            for exchange in since
+        )
 
     def _refusing_status(self, look: Look) -> int | None:
         if look.status in (*_SAYS_NO, _TOO_MANY):
