@@ -61,18 +61,7 @@ NOUNS = (
 
 def create_app(settings: ApiSettings) -> FastAPI:
     """Raises ValueError when there are no keys to encrypt credentials with."""
-    box = SecretBox(settings.keys())
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = connect(settings.database_url, application_name="parakeet api", pool_size=POOL_SIZE)
-        sessions = async_sessionmaker(engine, expire_on_commit=False)
-        evidence, guard = open_store(settings), AddressGuard(settings.callback_allow)
-        app.state.resources = Resources(settings, engine, sessions, box, evidence, guard)
-        yield
-        await evidence.close()
-        await engine.dispose()
-
+    SecretBox(settings.keys())
     app = FastAPI(
         title="Parakeet",
         version=_version(),
@@ -82,10 +71,10 @@ def create_app(settings: ApiSettings) -> FastAPI:
         redoc_url=None,
         separate_input_output_schemas=True,
     )
-    app.state.metrics = Metrics()
+    app.state.settings = settings
     app.add_middleware(AnswerCrashes)
     app.add_middleware(LimitBody)
-    app.add_middleware(CountRequests, metrics=app.state.metrics)
+    app.add_middleware(CountRequests)
     register_errors(app)
     api = APIRouter(prefix=API_PREFIX, responses=problems(401, 403, 413, 422, 500, 503))
     for noun in NOUNS:
@@ -95,6 +84,20 @@ def create_app(settings: ApiSettings) -> FastAPI:
     add_docs(app)
     add_pages(app)
     return app
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Whatever is open or counts while it runs is made here, from the settings at that time."""
+    settings: ApiSettings = app.state.settings
+    engine = connect(settings.database_url, application_name="parakeet api", pool_size=POOL_SIZE)
+    sessions = async_sessionmaker(engine, expire_on_commit=False)
+    evidence, guard = open_store(settings), AddressGuard(settings.callback_allow)
+    app.state.resources = Resources(settings, engine, sessions, SecretBox(settings.keys()), evidence, guard)
+    app.state.metrics = Metrics()
+    yield
+    await evidence.close()
+    await engine.dispose()
 
 
 def _version() -> str:

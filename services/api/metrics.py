@@ -52,9 +52,8 @@ class Metrics:
 class CountRequests:
     """Counts by the route's template, never by the path, which anybody can make up."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -73,8 +72,9 @@ class CountRequests:
             await self.app(scope, receive, watch)
         finally:
             method, route = _method(scope), _route(scope)
-            self.metrics.requests.labels(method, route, str(status)).inc()
-            self.metrics.seconds.labels(method, route).observe(time.monotonic() - started)
+            metrics: Metrics = scope["app"].state.metrics
+            metrics.requests.labels(method, route, str(status)).inc()
+            metrics.seconds.labels(method, route).observe(time.monotonic() - started)
 
 
 class _Collected:

@@ -160,9 +160,18 @@ async def start() -> AsyncIterator[Starter]:
         yield start_with
 
 
+@pytest.fixture(scope="session")
+def application() -> FastAPI:
+    """To be started by one test after the other: what takes long to build is only its routes."""
+    nowhere = {"database_url": "postgresql://localhost/none", "secret_keys": Fernet.generate_key().decode()}
+    return create_app(ApiSettings.model_validate(nowhere))
+
+
 @pytest_asyncio.fixture
-async def service(settings: ApiSettings, start: Starter) -> Service:
-    return await start(settings)
+async def service(application: FastAPI, settings: ApiSettings) -> AsyncIterator[Service]:
+    application.state.settings = settings
+    async with application.router.lifespan_context(application):
+        yield Service(application, settings)
 
 
 @pytest_asyncio.fixture

@@ -57,7 +57,7 @@ async def test_an_edit_between_reading_and_planning_is_not_overrun(world: World)
     schedule = await world.schedule(due)
     first = planner(world)
     async with world.engine.connect() as editor:
-        await editor.exec_driver_sql(f"UPDATE schedules SET interval_seconds = 90 WHERE id = '{schedule}'")
+        await editor.exec_driver_sql(f"UPDATE schedules SET interval_seconds = 86400 WHERE id = '{schedule}'")
         ticking = asyncio.create_task(first.tick())
         await until_someone_waits(world)
         await editor.commit()
@@ -66,7 +66,7 @@ async def test_an_edit_between_reading_and_planning_is_not_overrun(world: World)
     assert await next_due(world, schedule) == due
     await first.tick()
     assert [job.due_at for job in await world.jobs()] == [due]
-    assert await next_due(world, schedule) == Timing(schedule, interval_seconds=90).due_after(due)
+    assert await next_due(world, schedule) == Timing(schedule, interval_seconds=86_400).due_after(due)
 
 
 async def until_someone_waits(world: World) -> None:
