@@ -22,7 +22,8 @@ JAVA_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m")
 # What `examples/grid/README.md` advises.
 LASTING = ("-XX:+UseG1GC", "-XX:G1PeriodicGCInterval=10000")
 
-SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
+# Not the wrapper in /usr/bin, which would be killed in the browser's place and leave that behind.
+HEADLESS_SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
 MOBILE = {"deviceMetrics": {"width": 390, "height": 844, "pixelRatio": 3}}
 
 QUEUE = """
@@ -271,8 +272,8 @@ def _node_settings(max_sessions: int, session_timeout_seconds: int) -> str:
         "desktop": {"binary": str(programs.browser)},
         "mobile": {"binary": str(programs.browser), "mobileEmulation": MOBILE},
     }
-    if SHELL.exists():
-        profiles["shell"] = {"binary": str(SHELL)}
+    if HEADLESS_SHELL.exists():
+        profiles["shell"] = {"binary": str(HEADLESS_SHELL)}
     text = (
         "\n[node]\ndetect-drivers = false\noverride-max-sessions = true\n"
         f"max-sessions = {max_sessions}\nsession-timeout = {session_timeout_seconds}\n"

@@ -7,7 +7,7 @@ import sys
 
 from services.embedded import apt, driver
 from tests.servers import webkit
-from tests.servers.grid import JAR, JAR_FOLDER, JAR_PACKAGE, JAR_VERSION
+from tests.servers.grid import HEADLESS_SHELL, JAR, JAR_FOLDER, JAR_PACKAGE, JAR_VERSION
 from tests.servers.rabbitmq import SCRIPTS
 
 
@@ -31,10 +31,19 @@ async def install() -> None:
     if not JAR.exists():
         await _fetch_grid()
     if not webkit.is_installed():
-        try:
-            await apt.install("The second browser engine of the tests", list(webkit.PACKAGES))
-        except apt.PackagesMissing as missing:
-            print(f"Without WebKit, whose tests are skipped: {missing}", flush=True)
+        without = "Without WebKit, whose tests are skipped"
+        await _install_if_there("The second browser engine of the tests", list(webkit.PACKAGES), without)
+    if not HEADLESS_SHELL.exists():
+        without = "Without Chromium's headless shell, so the tests take longer in the whole browser"
+        await _install_if_there("A smaller Chromium for the tests", ["chromium-headless-shell"], without)
+
+
+async def _install_if_there(what: str, packages: list[str], without: str) -> None:
+    """Not every system has them."""
+    try:
+        await apt.install(what, packages)
+    except apt.PackagesMissing as missing:
+        print(f"{without}: {missing}", flush=True)
 
 
 async def _fetch_grid() -> None:

@@ -62,7 +62,7 @@ class PostgresServer(Postgres):
         name = f"test_{uuid.uuid4().hex}"
         if not empty and not await self._exists(TEMPLATE):
             await self._build_template()
-        await self.execute(f'CREATE DATABASE "{name}" TEMPLATE {"template0" if empty else TEMPLATE} STRATEGY FILE_COPY')
+        await self.execute(f'CREATE DATABASE "{name}" TEMPLATE {"template0" if empty else TEMPLATE} STRATEGY WAL_LOG')
         return self.url(name)
 
     async def drop_database(self, url: str) -> None:

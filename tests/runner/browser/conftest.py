@@ -28,6 +28,7 @@ from services.runner.browser.attempt import AttemptReport, BrowserTask, CheckTas
 from services.runner.browser.run import run_browser_task
 from services.runner.browser.settings import BrowserSettings
 from tests.runner.browser.sites import make_app
+from tests.servers.grid import HEADLESS_SHELL
 from tests.servers.process import server_process
 
 _RUN = "PARAKEET_TEST_RUN"
@@ -165,6 +166,8 @@ def _self_signed(folder: Path) -> Path:
 
 
 DESKTOP: Mapping[str, Any] = {"browserName": "chrome", "pk:profile": "desktop"}
+# The same engine for less than half of the processor. What depends on the browser itself is tested through a Grid.
+SHELL: Mapping[str, Any] = {"browserName": "chrome", "goog:chromeOptions": {"binary": str(HEADLESS_SHELL)}}
 
 
 def task_for(entry_point: str, *, credentials: Credentials | None = GOOD, **changes: Any) -> BrowserTask:
@@ -194,12 +197,17 @@ async def ignore(session: Session) -> None:
 
 @pytest.fixture
 def check(webdriver_url: str) -> Callable[..., Coroutine[Any, Any, AttemptReport]]:
-    """Runs a task against the plain driver; keywords that are settings change those, others the task."""
+    """Runs a task against the plain driver; keywords that are settings change those, others the task.
+
+    In Chromium's headless shell, where that is installed and no other browser is asked for.
+    """
 
     async def run(entry_point: str, **changes: Any) -> AttemptReport:
         names = {name for name in changes if name in BrowserSettings.__dataclass_fields__}
         chosen = {"webdriver_url": webdriver_url} | {name: changes.pop(name) for name in names}
         settings = settings_for(**chosen)
+        if settings.webdriver_url == webdriver_url and HEADLESS_SHELL.exists():
+            changes = {"capabilities": SHELL} | changes
         return await run_browser_task(task_for(entry_point, **changes), settings, on_session=ignore)
 
     return run
