@@ -73,7 +73,11 @@ async def test_a_process_that_dies_at_one_point_and_is_started_again(
         found = await load.findings(sink)
         found.assert_none()
         twice = await every_repetition_has_its_own_attempt(stack, sink)
-        assert (twice > 0) == (name == "after_effect")
+        if name == "after_effect":
+            assert twice > 0
+        elif name not in RUNNERS:
+            # A runner that dies elsewhere may have had other requests under way, which are repeated as well.
+            assert twice == 0
 
 
 async def dies_by_itself(process: ServiceProcess) -> None:
