@@ -102,13 +102,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """How one check ended. `warnings`: what did not keep it from passing, each a masked sentence."""
+    """How one check ended, and in which session; None when there was none for it.
+
+    `warnings`: what did not keep it from passing, each a masked sentence.
+    """
 
     check: str
     outcome: Outcome
     duration_seconds: float
     steps: tuple[Step, ...]
     warnings: tuple[str, ...] = ()
+    session: Session | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class AttemptReport:
-    """Everything one attempt found out. `final_url` and `title` are those of the last page, masked."""
+    """Everything one attempt found out. `final_url` and `title` are those of the last page, masked.
+
+    `session` is that of the check which decided the outcome, or else the last that there was.
+    """
 
     outcome: Outcome
     checks: tuple[CheckReport, ...]
