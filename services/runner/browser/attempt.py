@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from services.runner.browser.codes import spend_in_this_process
 from services.runner.masking import Mask
 from shared.domain.flow import Flow
 from shared.domain.outcome import Outcome
@@ -64,8 +63,8 @@ class BrowserTask:
     capabilities: Mapping[str, Any]
     timeout_seconds: float
     slow_after_seconds: float | None
+    spend_code: Callable[[bytes, int], bool]
     patience_seconds: float = 10.0
-    spend_code: Callable[[bytes, int], bool] = spend_in_this_process
     step_screenshots: str = "on_failure"
     avoid_nodes: frozenset[str] = frozenset()
 
