@@ -55,6 +55,7 @@ async def check(grid_url: str, shop_url: str, number: int) -> str:
         capabilities={"browserName": "chrome", "pk:profile": "desktop"},
         timeout_seconds=limit,
         slow_after_seconds=None,
+        spend_code=lambda account, step: True,
         patience_seconds=3,
     )
 

@@ -13,6 +13,8 @@ def connect(url: str, *, application_name: str, pool_size: int = 5) -> AsyncEngi
         max_overflow=pool_size,
         pool_timeout=10,
         pool_pre_ping=True,
+        # What is stored may be secret, and an error is logged.
+        hide_parameters=True,
         connect_args={
             "timeout": 5,
             "command_timeout": STATEMENT_TIMEOUT_SECONDS,

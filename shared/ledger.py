@@ -253,8 +253,10 @@ async def retry_bounds(
     return [row.next_due if row.next_due is not None else NEVER for row in rows]
 
 
+# In hundreds, because what it is below them is how often the broker lost the message, which has to do with no wait.
 _POSTPONE = text("""
-    UPDATE scheduled_jobs SET state = 'planned', attempt = attempt - 1, publication = (publication + 1) % 30000,
+    UPDATE scheduled_jobs SET state = 'planned', attempt = attempt - 1,
+        publication = (publication / 100 + 1) * 100 % 30000,
         token = NULL, lease_until = NULL, runner = NULL, started_at = NULL, dispatched_at = NULL,
         run_after = clock_timestamp() + make_interval(secs => :seconds)
     WHERE id = :id AND token = :token AND state = 'running'

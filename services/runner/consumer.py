@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from services.runner.browser.grid.watch import GridWatch
 from services.runner.execute import Runner, execute
-from services.runner.slots import Slots
+from services.runner.slots import Slots, Turn
 from shared.process import wait_for
 from shared.queue import Delivery, Message, Queue, Subscription
 
@@ -112,19 +112,20 @@ class Consumer:
             await delivery.ack()
 
     @asynccontextmanager
-    async def _turn(self, message: Message) -> AsyncIterator[None]:
+    async def _turn(self, message: Message) -> AsyncIterator[Turn]:
         """Waits until the message may run: for a slot of its lane, and a check for a session of the Grid too."""
-        lane = self._slots[message.lane]
+        lane, turn = self._slots[message.lane], Turn()
         if message.lane == CALLBACK_LANE:
             async with lane.taken(message.priority):
-                yield
+                yield turn
             return
         await lane.take(message.priority)
         try:
             async with self._sessions.taken(message.priority):
-                yield
+                yield turn
         finally:
-            if self._well[message.lane].is_set():
+            # What was not begun has probed nothing.
+            if self._well[message.lane].is_set() or not turn.begun:
                 lane.give_back()
             else:
                 self._give_back_later(message.lane)

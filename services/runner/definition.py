@@ -180,7 +180,7 @@ def when_to_retry(
     ours = outcome.outcome_class is OutcomeClass.INFRASTRUCTURE_FAILURE
     failures = before.infrastructure if ours else before.partner
     if isinstance(definition, CheckDefinition):
-        return retry_at(outcome, failures, definition.retry, now=now, next_due=bound)
+        return None if hints.forbidden else retry_at(outcome, failures, definition.retry, now=now, next_due=bound)
     if ours:
         return retry_at(outcome, failures, OUR_CALLBACK_FAILURES, now=now, next_due=bound)
     return callback_retry_at(

@@ -21,6 +21,7 @@ from services.runner.finish import Finish, finish_all
 from services.runner.lease import Leases
 from services.runner.performed import Performed
 from services.runner.postponed import Postponed, Refused
+from services.runner.slots import Turn
 from shared.crash_points import crash_point
 from shared.domain.outcome import Outcome
 from shared.ledger import AttemptRecord, Ending, end_attempts, end_not_run, postpone
@@ -52,19 +53,21 @@ class Runner:
         object.__setattr__(self, "finishes", finishes)
 
 
-async def execute(delivery: Delivery, slot: AbstractAsyncContextManager[None], runner: Runner) -> None:
+async def execute(delivery: Delivery, slot: AbstractAsyncContextManager[Turn], runner: Runner) -> None:
     """One message from claim to ack. Cancelled, it hands the job back before it ends."""
     async with AsyncExitStack() as slot_held:
-        await slot_held.enter_async_context(slot)
+        turn = await slot_held.enter_async_context(slot)
         claimed = await _claim_patiently(delivery, runner)
         if claimed is None:
             await delivery.ack()
             return
+        turn.begun = True
         work = asyncio.create_task(_perform(claimed, runner), name=f"attempt {claimed.id}")
         with runner.leases.hold(claimed, work):
             try:
                 performed = await work
             except (Postponed, Refused) as not_begun:
+                turn.begun = False
                 await _give_back(claimed, not_begun, runner)
                 await delivery.ack()
                 return

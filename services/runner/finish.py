@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.runner.accounts import settle_accounts
 from services.runner.claim import Claimed
-from services.runner.definition import when_to_retry
+from services.runner.definition import Hints, when_to_retry
 from services.runner.performed import Performed
 from services.runner.states import Recorded, fold_states
 from shared.domain.outcome import CATALOGUE, Outcome
+from shared.domain.retry import NEVER_REPEATED
 from shared.domain.schedule import Origin
 from shared.ledger import AttemptRecord, Ending, end_attempts, retry_bounds
 
@@ -97,13 +98,19 @@ async def _record(connection: AsyncConnection, finishes: Sequence[Finish]) -> se
     return recorded
 
 
+def _hints(performed: Performed) -> Hints:
+    """One check may have found out what must never be tried again, whatever became of the attempt as a whole."""
+    never = any(verdict.outcome.code in NEVER_REPEATED for verdict in performed.verdicts)
+    return replace(performed.hints, forbidden=performed.hints.forbidden or never)
+
+
 def _retry_at(finish: Finish, now: datetime, bound: datetime) -> datetime | None:
     claimed, performed = finish.claimed, finish.performed
     return when_to_retry(
         claimed.definition,
         performed.record.outcome,
         claimed.failures,
-        performed.hints,
+        _hints(performed),
         since=claimed.since,
         now=now,
         bound=bound,
@@ -121,4 +128,5 @@ def _unrecordable(finish: Finish, error: Exception) -> Finish:
     log.error("record_refused", job=str(finish.claimed.id), error=type(error).__name__)
     outcome = Outcome("internal_error", "What the attempt found out could not be stored.")
     record = AttemptRecord(outcome, finish.performed.record.started_at, finish.performed.record.duration_seconds)
-    return replace(finish, performed=Performed(record, accounts=finish.performed.accounts))
+    performed = Performed(record, hints=_hints(finish.performed), accounts=finish.performed.accounts)
+    return replace(finish, performed=performed)

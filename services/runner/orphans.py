@@ -18,25 +18,33 @@ CLOSE_TIMEOUT_SECONDS = 3
 # One that can't be ended is tried again; a Grid ends by itself what is idle, long before an hour.
 _TAKE = text("""
     SELECT session_id, webdriver_url, devtools, noted_at < now() - interval '1 hour' AS hopeless FROM orphan_sessions
-    ORDER BY noted_at LIMIT 10 FOR UPDATE SKIP LOCKED
+    ORDER BY noted_at LIMIT 10
 """)
-_ENDED = text("DELETE FROM orphan_sessions WHERE session_id = ANY(CAST(:ids AS text[]))")
+# What another deletes at this moment is gone as well.
+_ENDED = text("""
+    DELETE FROM orphan_sessions WHERE session_id IN (
+        SELECT session_id FROM orphan_sessions WHERE session_id = ANY(CAST(:ids AS text[])) FOR UPDATE SKIP LOCKED)
+""")
 
 
 async def close_orphans(engine: AsyncEngine, webdriver_url: str) -> None:
-    """Ends each noted session. `webdriver_url` is ours, for its user name and password: the noted ones have none."""
+    """Ends each noted session. `webdriver_url` is ours, for its user name and password: the noted ones have none.
+
+    No transaction waits for a driver. So two runners may end the same session, which is as good as once.
+    """
     ours, authorization = split_userinfo(webdriver_url)
     async with engine.begin() as connection:
         orphans = (await connection.execute(_TAKE)).all()
-        if not orphans:
-            return
-        async with aiohttp.ClientSession(trust_env=False) as http:
-            gone = await asyncio.gather(
-                *(_end(http, orphan, authorization if orphan.webdriver_url == ours else {}) for orphan in orphans)
-            )
-        ids = [orphan.session_id for orphan, ended in zip(orphans, gone, strict=True) if ended or orphan.hopeless]
+    if not orphans:
+        return
+    async with aiohttp.ClientSession(trust_env=False) as http:
+        gone = await asyncio.gather(
+            *(_end(http, orphan, authorization if orphan.webdriver_url == ours else {}) for orphan in orphans)
+        )
+    ids = [orphan.session_id for orphan, ended in zip(orphans, gone, strict=True) if ended or orphan.hopeless]
+    async with engine.begin() as connection:
         await connection.execute(_ENDED, {"ids": ids})
-        log.info("orphan_sessions_ended", noted=len(orphans), ended=sum(gone))
+    log.info("orphan_sessions_ended", noted=len(orphans), ended=sum(gone))
 
 
 async def _end(

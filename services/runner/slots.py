@@ -4,7 +4,15 @@ import asyncio
 import heapq
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import count
+
+
+@dataclass(slots=True)
+class Turn:
+    """One message's turn: whether what it is about was begun, and so has asked for what its slot stands for."""
+
+    begun: bool = False
 
 
 class Slots:

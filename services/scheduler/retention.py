@@ -1,7 +1,7 @@
 """Evidence does not stay for ever: that of failures goes by its age, that of passed results by its number.
 
-The files go first and the row is marked then, so that a crash in between only has them deleted once more. One scheduler
-at a time; the others pass by.
+The files go first and the row is marked then, so that a crash in between only has them deleted once more. No
+transaction waits for the store, so several schedulers may be at it at once, and one does what the other does.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.evidence_store import EvidenceStore, Place, StoreUnavailable
 
@@ -21,7 +21,8 @@ RETENTION_LOCK = 7_269_003
 BATCH = 100
 AT_ONCE = 8
 
-_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:lock)")
+# Two that mark the same rows in different orders would wait for each other.
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(:lock)")
 # What failed, and what has no result (yet), goes by age; so do the last passed results of what is not checked any more.
 _OUTLIVED = text("""
     WITH kept AS (
@@ -46,6 +47,7 @@ _MARK = text("""
     FROM unnest(CAST(:jobs AS uuid[]), CAST(:due_ats AS timestamptz[]), CAST(:numbers AS smallint[]))
         AS gone(job, due_at, number)
     WHERE attempts.scheduled_job_id = gone.job AND attempts.due_at = gone.due_at AND attempts.number = gone.number
+      AND evidence_removed_at IS NULL
 """)
 _KNOWN = text("SELECT EXISTS (SELECT 1 FROM attempts WHERE evidence <> '[]'::jsonb AND evidence_removed_at IS NULL)")
 # A runner writes evidence before its row is there; until then the scheduled job is.
@@ -69,12 +71,10 @@ async def remove_outlived(engine: AsyncEngine, store: EvidenceStore, *, failed_d
     asked = {"failed_days": failed_days, "passed_kept": passed_kept, "batch": BATCH, "refused": 0}
     while True:
         async with engine.begin() as connection:
-            if not await _alone(connection):
-                return
             rows = (await connection.execute(_OUTLIVED, asked)).all()
-            places = [Place.of(row.scheduled_job_id, row.due_at, row.number) for row in rows]
-            gone = await _delete(store, places)
-            await _mark(connection, [row for row, place in zip(rows, places, strict=True) if place in gone])
+        places = [Place.of(row.scheduled_job_id, row.due_at, row.number) for row in rows]
+        gone = await _delete(store, places)
+        await _mark(engine, [row for row, place in zip(rows, places, strict=True) if place in gone])
         asked["refused"] += len(rows) - len(gone)
         if gone:
             log.info("evidence_outlived", attempts=len(gone))
@@ -119,17 +119,16 @@ async def _remove_strays_of(engine: AsyncEngine, store: EvidenceStore, places: S
         log.info("evidence_astray", attempts=len(gone))
 
 
-async def _alone(connection: AsyncConnection) -> bool:
-    return bool((await connection.execute(_TRY_LOCK, {"lock": RETENTION_LOCK})).scalar_one())
-
-
-async def _mark(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> None:
-    if rows:
-        gone = {
-            "jobs": [row.scheduled_job_id for row in rows],
-            "due_ats": [row.due_at for row in rows],
-            "numbers": [row.number for row in rows],
-        }
+async def _mark(engine: AsyncEngine, rows: Sequence[Row[Any]]) -> None:
+    if not rows:
+        return
+    gone = {
+        "jobs": [row.scheduled_job_id for row in rows],
+        "due_ats": [row.due_at for row in rows],
+        "numbers": [row.number for row in rows],
+    }
+    async with engine.begin() as connection:
+        await connection.execute(_ONE_AT_A_TIME, {"lock": RETENTION_LOCK})
         await connection.execute(_MARK, gone)
 
 

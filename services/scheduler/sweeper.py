@@ -19,13 +19,14 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 
-# Unclaimed for 120 s, doubling with each new publication, at most 30 min: the broker may have lost it.
+# Unclaimed for 120 s, doubling with each new publication, at most 30 min: the broker may have lost it. What was given
+# back to wait counts in hundreds.
 _PUBLISH_AGAIN = text("""
     UPDATE scheduled_jobs SET state = 'planned', publication = publication + 1, dispatched_at = NULL
     WHERE state = 'dispatched' AND id IN (
         SELECT id FROM scheduled_jobs
         WHERE state = 'dispatched' AND dispatched_at < now() - interval '120 seconds'
-          AND dispatched_at < now() - least(interval '120 seconds' * power(2, least(publication, 4)),
+          AND dispatched_at < now() - least(interval '120 seconds' * power(2, least(publication % 100, 4)),
                                             interval '30 minutes')
         LIMIT :batch FOR UPDATE SKIP LOCKED)
 """)

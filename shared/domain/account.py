@@ -21,6 +21,7 @@ _SENT_NOTHING = frozenset(
         "session_queue_timeout",
         "no_matching_browser",
         "native_thread_exhausted",
+        "missed",
     }
 )
 

@@ -47,7 +47,7 @@ class Place:
 
 
 class EvidenceStore(Protocol):
-    """Small files by place and name. Every call has a timeout, and may raise `StoreUnavailable`."""
+    """Small files by place and name. Every call may raise `StoreUnavailable`; of a network, it has a timeout."""
 
     async def write(self, place: Place, name: str, content: bytes) -> None:
         """Whole or not at all; replaces what is there."""

@@ -11,7 +11,8 @@ from shared.models.base import Base
 class ScheduledJob(Base):
     """One due moment that has not ended yet. Ended, its row is gone from here and stands in `job_results`.
 
-    `attempt` counts attempts that were claimed; `publication` counts how often the sweeper had it published again.
+    `attempt` counts attempts that were claimed; `publication` counts how often the sweeper had it published again,
+    and in hundreds how often it was given back to wait.
     A replay sends again what failed as `replay_of`, due at `replay_due_at`.
     `shard` and `lane` are copied from the schedule, so that the hot queries touch this table alone.
     """

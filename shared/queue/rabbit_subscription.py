@@ -126,9 +126,12 @@ class RabbitSubscription:
 
     async def _watch(self) -> None:
         """Returns when the connection ended; raises when a queue was deleted under us: the broker then just stops."""
-        assert self._connection is not None
-        channel = await self._connection.channel()
-        while not self._connection.is_closed:
+        # Whoever tunes may drop it meanwhile; then the broker's own errors tell so.
+        connection = self._connection
+        if connection is None:
+            return
+        channel = await connection.channel()
+        while not connection.is_closed:
             await asyncio.sleep(self._watch_seconds)
             for consumer in self._consuming:
                 name = consumer.queue.name

@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from unittest.mock import patch
 from urllib.parse import quote
 
 import aio_pika
 import pytest
 import pytest_asyncio
+from aio_pika.abc import AbstractChannel
 
 from services.embedded.process import free_port
 from shared.queue import PublishFailed, Unconfirmed
 from shared.queue.message import queue_names
+from shared.queue.rabbit_connection import BROKER_ERRORS, QUEUE_ARGUMENTS
+from shared.queue.rabbit_subscription import RabbitSubscription
 from shared.queue.rabbitmq import EXCHANGE, RabbitQueue
 from tests.queue.test_queue import LANE, PATIENCE_SECONDS, Inbox, message, publish, published_again
 from tests.servers.rabbitmq import RabbitMQ
@@ -126,3 +130,25 @@ async def test_a_subscription_that_finds_no_broker_can_be_cancelled() -> None:
     subscription = await queue.subscribe(LANE, 1, Inbox().receive)
     await subscription.cancel()
     await queue.close()
+
+
+async def test_a_connection_that_is_dropped_by_who_tunes_it_is_no_end(amqp_url: str) -> None:
+    subscription = RabbitSubscription(amqp_url, QUEUE_ARGUMENTS, 0.01, LANE, 1, lambda delivery: None)
+    await subscription._consume()
+    subscription._consuming = []  # so that nothing but the connection tells that it is gone
+    connection, looking = subscription._connection, asyncio.Event()
+    assert connection is not None
+    open_channel = connection.channel
+
+    async def channel() -> AbstractChannel:
+        opened = await open_channel()
+        looking.set()
+        return opened
+
+    with patch.object(connection, "channel", channel):
+        watching = asyncio.create_task(subscription._watch())
+        await looking.wait()
+        await subscription._drop_connection()
+        with suppress(*BROKER_ERRORS):  # after which it begins anew as well
+            await watching
+    await subscription.close()

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from sqlalchemy.exc import DBAPIError
 
 from services.runner.claim import Claimed, claim_all
 from services.runner.definition import CallbackDefinition, Hints
@@ -208,7 +209,7 @@ async def test_a_claim_that_is_put_off_costs_no_attempt(callbacks: Callbacks) ->
     async with callbacks.world.engine.begin() as connection:
         await postpone(connection, claimed.id, claimed.token, 2)
     row = await callbacks.world.the_job(claimed.id)
-    assert (row.state, row.attempt, row.publication, row.token) == ("planned", 0, 1, None)
+    assert (row.state, row.attempt, row.publication, row.token) == ("planned", 0, 100, None)
     assert row.run_after > callbacks.world.clock.now()
     assert await callbacks.world.attempts() == []
 
@@ -220,3 +221,9 @@ async def test_a_job_deleted_meanwhile_is_recorded_all_the_same(callbacks: Callb
     assert await callbacks.finish(claimed, "success")
     assert [row.id for row in await callbacks.world.results()] == [claimed.id]
     assert await callbacks.world.execute("SELECT 1 FROM job_states") == []
+
+
+async def test_an_error_of_the_database_tells_no_value(callbacks: Callbacks) -> None:
+    with pytest.raises(DBAPIError) as told:
+        await callbacks.world.execute("SELECT CAST(:value AS integer) / :number", value=7, number=0)
+    assert "hidden" in str(told.value)

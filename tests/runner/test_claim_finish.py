@@ -141,6 +141,15 @@ async def test_nothing_is_tried_again_once_its_schedule_is_paused(world: World) 
     assert [row.outcome_code for row in await world.results()] == ["grid_unreachable"]
 
 
+@pytest.mark.parametrize("message", ["", "what no database \0 holds"])
+async def test_a_refused_password_is_not_sent_again_whatever_else_failed(world: World, message: str) -> None:
+    mine = await claimed_job(world)
+    outcome = Outcome("session_queue_timeout", message)
+    verdicts = (Verdict("login", Outcome("credentials_rejected"), 1.0), Verdict("sso", outcome, 1.0))
+    assert await finish(world.engine, mine, Performed(AttemptRecord(outcome, datetime.now(UTC), 1.0), verdicts))
+    assert [row.outcome_class for row in await world.results()] == ["infrastructure_failure"]
+
+
 async def test_a_finish_after_the_partner_was_deleted_still_records(world: World) -> None:
     mine = await claimed_job(world)
     await world.execute("DELETE FROM job_configurations")

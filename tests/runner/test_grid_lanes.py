@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest_asyncio
 from aiohttp import web
@@ -84,6 +84,15 @@ async def test_a_grid_that_is_away_is_probed_by_one_check_and_the_others_stay_wi
         assert told.report["lanes"][LANE] == {"slots": 1, "busy": 1, "limit": 3}
         assert await queue.depths([LANE]) == {NORMAL: 3}
         assert len(await world.attempts()) == 1
+
+
+async def test_what_can_t_be_claimed_has_probed_nothing(world: World, database_url: str, tmp_path: Path) -> None:
+    queue = MemoryQueue()
+    await queue.publish(Message(uuid4(), 0, LANE))
+    await publish(world, queue, 1)
+    url = f"http://{LOOPBACK}:{free_port()}"
+    async with running(queue, database_url, url, tmp_path, browser_slots=1, grid_probe_seconds=600):
+        assert await attempts(world, 1) == ["grid_unreachable"]
 
 
 async def test_once_it_is_back_all_go_on_without_waiting_for_the_next_probe(

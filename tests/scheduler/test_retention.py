@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.scheduler.retention import BATCH, RETENTION_LOCK, remove_outlived, remove_strays
+from services.scheduler.retention import BATCH, remove_outlived, remove_strays
 from shared.domain.outcome import CATALOGUE
 from shared.evidence_store import EvidenceStore, Place, StoreUnavailable
-from tests.scheduler.world import World
+from tests.scheduler.world import IDLE_IN_TRANSACTION, World
 
 
 def days_ago(days: float) -> datetime:
@@ -108,14 +108,33 @@ async def test_more_than_one_batch_goes_at_once(world: World, store: EvidenceSto
     assert await kept(store) == set()
 
 
-async def test_another_scheduler_that_is_at_it_is_left_alone(world: World, store: EvidenceStore) -> None:
-    place = await attempt(world, store, days_ago(40), "credentials_rejected")
-    async with world.engine.begin() as other:
-        await other.exec_driver_sql(f"SELECT pg_advisory_xact_lock({RETENTION_LOCK})")
-        await clear(world, store)
-        assert await kept(store) == {place}
+async def test_several_schedulers_may_be_at_it_at_once(world: World, store: EvidenceStore) -> None:
+    for _ in range(BATCH + 3):
+        await attempt(world, store, days_ago(40), "credentials_rejected")
     await asyncio.gather(*(clear(world, store) for _ in range(3)))
     assert await kept(store) == set()
+    assert len(await marked(world)) == BATCH + 3
+
+
+class Watching:
+    """A store that looks, at each deletion, how many transactions wait for it."""
+
+    def __init__(self, store: EvidenceStore, world: World) -> None:
+        self._store = store
+        self._world = world
+        self.waiting = 0
+
+    async def delete(self, place: Place) -> None:
+        [row] = await self._world.execute(IDLE_IN_TRANSACTION)
+        self.waiting += row.number
+        await self._store.delete(place)
+
+
+async def test_no_transaction_waits_for_the_store(world: World, store: EvidenceStore) -> None:
+    await attempt(world, store, days_ago(40), "credentials_rejected")
+    watching: Any = Watching(store, world)
+    await clear(world, watching)
+    assert (watching.waiting, await kept(store)) == (0, set())
 
 
 async def test_what_no_attempt_knows_of_goes_and_what_is_being_written_stays(

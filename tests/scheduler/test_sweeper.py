@@ -78,6 +78,9 @@ async def test_many_sweepers_at_once_record_a_lost_attempt_once(world: World) ->
         (9, -1_799, "dispatched", 9),
         (9, -1_801, "planned", 10),
         (2_000, -1_801, "planned", 2_001),
+        # Given back to wait four times, and lost by the broker once.
+        (400, -121, "planned", 401),
+        (401, -239, "dispatched", 401),
     ],
 )
 async def test_what_nobody_claims_is_published_again_after_doubling_waits(

@@ -15,6 +15,10 @@ from shared.domain.schedule import SHARDS, Origin, scheduled_job_id, shard_of
 from shared.queue import Message, Unconfirmed
 
 LANE = "browser.chromium"
+IDLE_IN_TRANSACTION = """
+    SELECT count(*) AS number FROM pg_stat_activity
+    WHERE datname = current_database() AND state = 'idle in transaction'
+"""
 RETRY = {
     "partner": {"attempts": 1, "backoff_seconds": 10},
     "infrastructure": {"attempts": 3, "backoff_seconds": 15},

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from services.runner.browser.codes import spend_in_this_process
 from services.runner.masking import Mask
 from shared.domain.flow import Flow
 from shared.domain.outcome import Outcome
@@ -64,8 +63,8 @@ class BrowserTask:
     capabilities: Mapping[str, Any]
     timeout_seconds: float
     slow_after_seconds: float | None
+    spend_code: Callable[[bytes, int], bool]
     patience_seconds: float = 10.0
-    spend_code: Callable[[bytes, int], bool] = spend_in_this_process
     step_screenshots: str = "on_failure"
     avoid_nodes: frozenset[str] = frozenset()
 
@@ -102,13 +101,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """How one check ended. `warnings`: what did not keep it from passing, each a masked sentence."""
+    """How one check ended, and in which session; None when there was none for it.
+
+    `warnings`: what did not keep it from passing, each a masked sentence.
+    """
 
     check: str
     outcome: Outcome
     duration_seconds: float
     steps: tuple[Step, ...]
     warnings: tuple[str, ...] = ()
+    session: Session | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class AttemptReport:
-    """Everything one attempt found out. `final_url` and `title` are those of the last page, masked."""
+    """Everything one attempt found out. `final_url` and `title` are those of the last page, masked.
+
+    `session` is that of the check which decided the outcome, or else the last that there was.
+    """
 
     outcome: Outcome
     checks: tuple[CheckReport, ...]

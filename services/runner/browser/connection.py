@@ -105,6 +105,11 @@ class DeadlineConnection(RemoteConnection):
         answer.setdefault("value", None)
         return answer
 
+    @property
+    def usable(self) -> bool:
+        """Whether a command that is sent now may be answered."""
+        return not (self._aborted or self.stuck)
+
     def abort(self) -> None:
         """Ends the command under way, and every later one, with `Aborted`."""
         with self._lock:

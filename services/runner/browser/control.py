@@ -20,6 +20,8 @@ async def control_page_failed(facts: Facts, page: Page, browser: Browser, settin
     if browser.devtools is not None:
         # A new tab, since the one of the check may hang.
         return not await browser.devtools.opens(url, settings.control_seconds)
+    if not browser.connection.usable:
+        return None
     return await browser.start(lambda: not _opens(page, browser, url, settings.control_seconds))
 
 

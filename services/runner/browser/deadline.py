@@ -43,12 +43,15 @@ async def run_until_deadline(
 
 
 async def _why_silent(browser: Browser, settings: BrowserSettings) -> Fault | None:
-    """None when the browser is alive, so that the time was lost by the site and not by us."""
-    if browser.devtools is None or await browser.devtools.answers():
+    """None when the browser is alive, or may be, so that the time was lost by the site and not by us."""
+    devtools, node = browser.devtools, browser.session.node
+    if devtools is not None and await devtools.answers():
+        return None
+    if devtools is None and node is None:
+        # Who drives the browser itself may answer nothing else while a page holds it up.
         return None
     if await read_status(browser.http, settings.webdriver_url) is None:
         return Fault.WEBDRIVER_SILENT
-    node = browser.session.node
     if node is not None and await read_status(browser.http, node) is None:
         return Fault.NODE_GONE
-    return Fault.BROWSER_GONE
+    return Fault.BROWSER_GONE if devtools is not None else None

@@ -56,10 +56,10 @@ class CheckPerformer:
 
     async def perform(self, claimed: Claimed) -> Performed:
         """Raises `SecretUnreadable`, and `Postponed` or `Refused` when its account does not let it begin."""
-        task = task_of(claimed, self.box)
+        task = task_of(claimed, self.box, self.accounts.code_spender())
         uses = accounts_of(task.checks, self.box)
         await self.accounts.take(claimed, task.partner, uses)
-        task = replace(task, avoid_nodes=self.grid.nodes.avoided, spend_code=self.accounts.code_spender())
+        task = replace(task, avoid_nodes=self.grid.nodes.avoided)
         report = await run_browser_task(task, self.settings, on_session=lambda session: self._note(claimed, session))
         await self.grid.learn(task.browser, report)
         report = await self._keep_evidence(claimed, report)

@@ -19,8 +19,9 @@ from selenium.webdriver.common.options import ArgOptions
 
 from services.runner.browser.attempt import BrowserTask, Session
 from services.runner.browser.connection import DeadlineConnection, split_userinfo
+from services.runner.browser.devtools.authentication import DevToolsSilent
 from services.runner.browser.devtools.socket import DevTools, devtools_address
-from services.runner.browser.failures import AcquireFailed, fault_while_acquiring
+from services.runner.browser.failures import fault_while_acquiring
 from services.runner.browser.grid.no_session import refined, why_not_in_time
 from services.runner.browser.grid.status import MARKER, read_status
 from services.runner.browser.settings import BrowserSettings
@@ -116,17 +117,13 @@ async def acquire(task: BrowserTask, settings: BrowserSettings) -> Browser:
         done, _ = await asyncio.wait([creation], timeout=settings.acquire_seconds)
         if not done:
             raise await why_not_in_time(http, settings, capabilities)
-        browser = Browser(creation.result(), connection, thread, http)
-    except AcquireFailed:
+        try:
+            browser = Browser(creation.result(), connection, thread, http)
+        except Exception as error:
+            raise await refined(fault_while_acquiring(error), http, settings, capabilities) from error
+    except BaseException:
         await finish_undisturbed(_abandon(creation, connection, thread, http, settings, marker))
         raise
-    except asyncio.CancelledError:
-        await finish_undisturbed(_abandon(creation, connection, thread, http, settings, marker))
-        raise
-    except Exception as error:
-        failure = await refined(fault_while_acquiring(error), http, settings, capabilities)
-        await _abandon(creation, connection, thread, http, settings, marker)
-        raise failure from error
     try:
         await _get_to_know(browser, settings)
     except BaseException:
@@ -153,7 +150,7 @@ async def _get_to_know(browser: Browser, settings: BrowserSettings) -> None:
         if address is not None:
             browser.session = replace(browser.session, devtools=address)
             browser.devtools = await DevTools.open(browser.http, address)
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError) as error:
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, DevToolsSilent) as error:
         _log.warning("no DevTools socket: %s", type(error).__name__)
 
 

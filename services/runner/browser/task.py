@@ -1,6 +1,6 @@
 """From what a claimed pairing is to check to what a browser is to do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from shared.secret_box import SecretBox
 PATIENCE_SECONDS = 10.0
 
 
-def task_of(claimed: Claimed, box: SecretBox) -> BrowserTask:
+def task_of(claimed: Claimed, box: SecretBox, spend_code: Callable[[bytes, int], bool]) -> BrowserTask:
     """Raises `SecretUnreadable`."""
     definition = claimed.definition
     assert isinstance(definition, CheckDefinition)
@@ -34,6 +34,7 @@ def task_of(claimed: Claimed, box: SecretBox) -> BrowserTask:
         capabilities=definition.capabilities,
         timeout_seconds=definition.timeout_seconds,
         slow_after_seconds=definition.slow_after_seconds,
+        spend_code=spend_code,
         patience_seconds=definition.wait_override_seconds or PATIENCE_SECONDS,
         step_screenshots=definition.step_screenshots,
     )

@@ -213,6 +213,48 @@ def test_nonsense_is_told_and_breaks_nothing(steps: Any) -> None:
     assert not import_recording(RecordingSent(recording=side)).valid
 
 
+GOES_ON = {"type": "click", "selectors": [["#a"]], "assertedEvents": [{"url": "https://a.example/there"}]}
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ({"type": "navigate", "url": 5}, "step 2: navigate"),
+        ({"type": "click", "selectors": [["#b"]], "frame": 5}, "step 2: click"),
+        ({"type": "keyDown", "key": "Enter", "frame": True}, "step 2: keyDown"),
+        ({"type": "click", "selectors": [["#b"]], "assertedEvents": 5}, "step 2: what click leads to"),
+    ],
+)
+def test_what_can_t_be_read_of_a_step_is_left_out_and_told(step: dict[str, Any], told: str) -> None:
+    assert (told, "unsupported") in fates(imported(of(step, GOES_ON)))
+
+
+def command(name: str, target: str = "", **more: Any) -> dict[str, Any]:
+    return {"command": name, "target": target, "value": "", **more}
+
+
+def test_what_can_t_be_read_of_a_command_is_told() -> None:
+    commands = [command("open", "//["), command("click", "id=a", targets=5)]
+    answer = imported({"url": "https://a.example", "tests": [{"name": "x", "commands": commands}]})
+    told = {each.recorded: (each.fate, each.reason) for each in answer.report}
+    assert told["command 1: open"] == ("unsupported", "its URL can't be read")
+    assert told["command 2: click"] == ("changed", "its other targets can't be read")
+
+
+def test_a_test_that_runs_itself_is_read_so_far_only() -> None:
+    itself = {"name": "x", "commands": [command("click", "id=a"), *[command("run", "x")] * 12]}
+    answer = imported({"tests": [itself]})
+    assert len(answer.report) < 1100
+    assert [each.reason for each in answer.report].count("it is too much: nothing is read from here on") == 1
+
+
+def test_a_variable_that_doubles_itself_is_left_out_in_time() -> None:
+    twice = [command("store", "${a}${a}", value="a")] * 40
+    commands = [command("store", "x", value="a"), *twice, command("open", "/${a}")]
+    answer = imported({"tests": [{"name": "x", "commands": commands}]})
+    assert len(answer.model_dump_json()) < 100_000
+
+
 async def test_what_is_no_recording_is_refused(api: httpx.AsyncClient) -> None:
     assert fields(await api.post("/flows/import", json={"recording": {}})) == ["recording"]
     assert fields(await api.post("/flows/import", json={"recording": {"tests": []}})) == ["test"]

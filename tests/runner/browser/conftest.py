@@ -170,6 +170,17 @@ DESKTOP: Mapping[str, Any] = {"browserName": "chrome", "pk:profile": "desktop"}
 SHELL: Mapping[str, Any] = {"browserName": "chrome", "goog:chromeOptions": {"binary": str(HEADLESS_SHELL)}}
 
 
+_spent: dict[bytes, int] = {}
+
+
+def spend_once(account: bytes, step: int) -> bool:
+    """A site refuses a code that it has seen before, whichever test it was."""
+    if _spent.get(account, -1) >= step:
+        return False
+    _spent[account] = step
+    return True
+
+
 def task_for(entry_point: str, *, credentials: Credentials | None = GOOD, **changes: Any) -> BrowserTask:
     """One `login` check there, unless `checks` says otherwise."""
     given: dict[str, Any] = {
@@ -182,6 +193,7 @@ def task_for(entry_point: str, *, credentials: Credentials | None = GOOD, **chan
         "timeout_seconds": 30,
         "slow_after_seconds": 20,
         "patience_seconds": 2,
+        "spend_code": spend_once,
     }
     return BrowserTask(**(given | changes))
 

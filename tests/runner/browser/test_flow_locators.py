@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from services.embedded.process import LOOPBACK
+from services.runner.browser import evidence
 from services.runner.browser.attempt import AttemptReport, CheckTask, Credentials
 from shared.domain.flow import Flow
 
@@ -25,7 +26,8 @@ PAGES = {
         <input type="submit" value="Send it" onclick="say('sent')">
         <label for="f1">First name</label><input id="f1" onchange="say('first ' + this.value)">
         <label>Country <select id="c" onchange="say('country ' + this.value)">
-          <option value="">-</option><option value="de">Germany</option></select></label>
+          <option value="">-</option><option value="de">Germany</option>
+          <option value="fr" disabled>France</option></select></label>
         <input placeholder="Search here" onkeydown="if (event.key === 'Enter') say('searched ' + this.value)">
         <input type="date" aria-label="Day" onchange="say('day ' + this.value)">
         <div contenteditable="true" role="textbox" aria-label="Message" oninput="say('wrote ' + this.innerText)"></div>
@@ -130,6 +132,22 @@ async def test_why_a_locator_does_not_do(check: Check, site: str, locator: dict[
     assert (report.outcome.code, state in report.outcome.message) == ("element_missing", True), report.outcome
 
 
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ({"do": "select", "locators": [{"css": "#menu"}], "option_text": "Germany"}, "what was found is not a list"),
+        ({"do": "select", "locators": [{"css": "#c"}], "option_text": "France"}, "“France” can't be chosen"),
+        ({"do": "select", "locators": [{"css": "#c"}], "option_value": "it"}, "the list has no option “it”"),
+        ({"do": "fill", "locators": [{"css": "#c"}], "value": "fr"}, "“fr” can't be chosen"),
+    ],
+)
+async def test_an_option_that_can_t_be_chosen_is_missing(
+    check: Check, site: str, step: dict[str, Any], why: str
+) -> None:
+    report = await check("", checks=(by_flow(f"{site}/kinds", step, said("never")),))
+    assert (report.outcome.code, why in report.outcome.message) == ("element_missing", True), report.outcome
+
+
 async def test_drift_is_told_and_does_not_fail(check: Check, site: str) -> None:
     steps = [click({"css": "#renamed"}, {"xpath": "//h7"}, {"text": "Press me"}), said("pressed")]
     report = await check("", checks=(by_flow(f"{site}/kinds", *steps),))
@@ -208,3 +226,14 @@ async def test_pictures_are_kept_and_leave_the_page_as_it_is(check: Check, site:
     assert pictures == {"product-page-step-2.jpg": b"\xff\xd8\xff\xe0", "product-page-step-4.jpg": b"\xff\xd8\xff\xe0"}
     everything = json.dumps([str(report), [item.content.decode("latin-1") for item in report.evidence]])
     assert CANARY.password not in everything
+
+
+async def test_a_picture_that_never_comes_does_not_end_the_flow(
+    check: Check, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> bytes:
+        raise TimeoutError
+
+    monkeypatch.setattr(evidence, "take_jpeg", never)
+    report = await check("", checks=(by_flow(f"{site}/opener", {"do": "screenshot"}, said("Opener")),))
+    assert report.outcome.code == "success", report

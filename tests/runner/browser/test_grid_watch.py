@@ -45,7 +45,11 @@ async def another_runner(world: World, limit: int) -> None:
 def report(code: str, node: str | None = NODE, created: bool = True) -> AttemptReport:
     outcome = Outcome(code)
     session = Session("s", "http://grid:4444", "chrome", "150", node) if created else None
-    return AttemptReport(outcome, (CheckReport("login", outcome, 1.0, ()),), (), session, datetime.now(UTC), 1.0)
+    return report_of(CheckReport("login", outcome, 1.0, (), session=session))
+
+
+def report_of(*checks: CheckReport) -> AttemptReport:
+    return AttemptReport(checks[0].outcome, checks, (), checks[-1].session, datetime.now(UTC), 1.0)
 
 
 async def test_a_lane_has_the_slots_of_its_browser_and_all_together_what_the_node_can_hold(
@@ -150,6 +154,28 @@ async def test_a_node_that_fails_three_times_in_a_row_is_avoided_by_all_and_retr
     assert (second.nodes.avoided, second.nodes.troubled) == (frozenset(), frozenset({NODE}))
     await second.learn("desktop", report("page_timeout"))
     assert await world.execute("SELECT * FROM grid_nodes") == []
+
+
+async def test_a_failure_counts_for_the_node_that_the_check_ran_on(world: World, webdriver_url: str) -> None:
+    watch = watch_for(world, webdriver_url)
+    crashed = report("browser_crashed").checks[0]
+    elsewhere = report("success", node="http://other:5555").checks[0]
+    await watch.learn("desktop", report_of(crashed, elsewhere))
+    assert [row.node for row in await world.execute("SELECT node FROM grid_nodes")] == [NODE]
+
+
+async def test_a_second_session_that_is_not_created_counts(world: World, webdriver_url: str) -> None:
+    watch = watch_for(world, webdriver_url)
+    for _ in range(3):
+        await watch.learn("desktop", report("session_not_created", created=False))
+    refused = report("session_not_created", created=False).checks[0]
+    await watch.learn("desktop", report_of(report("success").checks[0], refused))
+    await watch.look(BROWSERS)
+    assert watch.lanes["desktop"].trouble is None
+    for _ in range(2):
+        await watch.learn("desktop", report("session_not_created", created=False))
+    await watch.look(BROWSERS)
+    assert watch.lanes["desktop"].trouble == "3 sessions in a row were not created."
 
 
 @pytest.mark.parametrize("code", ["page_timeout", "internal_error", "grid_unreachable"])

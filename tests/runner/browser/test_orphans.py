@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from services.runner.browser.session import acquire
 from services.runner.orphans import close_orphans
 from shared.clock import DatabaseClock
 from shared.database import connect
-from tests.runner.browser.conftest import Listener, settings_for, task_for
+from tests.runner.browser.conftest import Listener, served, settings_for, task_for
 from tests.runner.browser.test_grid import all_slots_free, sessions_of
-from tests.scheduler.world import World
+from tests.scheduler.world import IDLE_IN_TRANSACTION, World
 from tests.servers.grid import Grid
 
 _NOTE = "INSERT INTO orphan_sessions (session_id, webdriver_url, devtools) VALUES (:id, :url, :devtools)"
@@ -61,4 +62,23 @@ async def test_one_that_cannot_be_reached_is_tried_again(world: World, closed_ur
     assert len(await world.execute("SELECT * FROM orphan_sessions")) == 1
     await world.execute("UPDATE orphan_sessions SET noted_at = now() - interval '2 hours'")
     await close_orphans(world.engine, closed_url)
+    assert await world.execute("SELECT * FROM orphan_sessions") == []
+
+
+async def test_no_transaction_waits_for_a_driver(world: World) -> None:
+    waiting: list[int] = []
+
+    async def end(request: web.Request) -> web.Response:
+        [row] = await world.execute(IDLE_IN_TRANSACTION)
+        waiting.append(row.number)
+        return web.json_response({"value": None})
+
+    app = web.Application()
+    app.add_routes([web.delete("/session/{id}", end)])
+    async with served(app) as url:
+        await world.execute(_NOTE, id="s1", url=url, devtools=None)
+        await close_orphans(world.engine, url)
+        assert waiting == [0]
+        await world.execute(_NOTE, id="s2", url=url, devtools=None)
+        await asyncio.gather(close_orphans(world.engine, url), close_orphans(world.engine, url))
     assert await world.execute("SELECT * FROM orphan_sessions") == []

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from services.runner.browser.attempt import AttemptReport, Credentials
-from services.runner.browser.codes import spend_in_this_process
 from shared.domain.totp import read_totp_secret
 from tests.runner.browser.conftest import GOOD
 from tests.runner.browser.sites import SECRET
@@ -82,11 +81,3 @@ async def test_a_code_that_others_used_up_is_our_trouble(check: Check, site: str
     )
     assert report.outcome.code == "internal_error", report
     assert "No unused one-time code was left" in report.outcome.message
-
-
-def test_this_process_spends_a_step_once_and_never_an_earlier_one() -> None:
-    assert spend_in_this_process(b"account of this test", 7)
-    assert not spend_in_this_process(b"account of this test", 7)
-    assert not spend_in_this_process(b"account of this test", 6)
-    assert spend_in_this_process(b"another account of this test", 7)
-    assert spend_in_this_process(b"account of this test", 8)

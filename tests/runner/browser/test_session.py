@@ -16,9 +16,12 @@ import pytest
 
 from services.embedded.driver import find
 from services.embedded.process import LOOPBACK, ServerProcess, free_port
+from services.runner.browser import session as session_module
 from services.runner.browser.attempt import AttemptReport, Session
+from services.runner.browser.failures import AcquireFailed
 from services.runner.browser.grid.status import read_status
 from services.runner.browser.run import run_browser_task
+from services.runner.browser.session import acquire
 from tests.runner.browser.conftest import Listener, browsers, settings_for, task_for
 from tests.servers.process import server_process
 
@@ -137,6 +140,24 @@ async def test_cancelling_a_creation_half_way_leaves_no_browser(webdriver_url: s
     async with asyncio.timeout(10):
         while not browsers():
             await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not _attempt_threads()
+
+
+async def test_a_creation_that_is_cancelled_while_its_failure_is_looked_into_leaves_no_thread(
+    closed_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking = asyncio.Event()
+
+    async def look(*_: object) -> AcquireFailed:
+        looking.set()
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(session_module, "refined", look)
+    running = asyncio.create_task(acquire(task_for("about:blank"), settings_for(closed_url)))
+    await looking.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -30,12 +30,17 @@ def read_devtools_recording(recording: dict[str, Any]) -> Draft:
     for number, step in enumerate(recorded, 1):
         kind = str(step.get("type"))[:40]
         _read(draft, f"step {number}: {kind}", kind, step, _key(step) in fields)
-        draft.landed += [
-            event["url"]
-            for event in step.get("assertedEvents") or ()
-            if isinstance(event, dict) and isinstance(event.get("url"), str)
-        ]
+        _read_events(draft, f"step {number}: what {kind} leads to", step.get("assertedEvents"))
     return draft
+
+
+def _read_events(draft: Draft, recorded: str, events: Any) -> None:
+    if events is not None and not isinstance(events, list):
+        draft.leave_out(recorded, "it is no list")
+        return
+    for event in events or ():
+        if isinstance(event, dict) and isinstance(event.get("url"), str):
+            draft.landed.append(event["url"])
 
 
 def _read(draft: Draft, recorded: str, kind: str, step: dict[str, Any], of_field: bool) -> None:
@@ -43,6 +48,10 @@ def _read(draft: Draft, recorded: str, kind: str, step: dict[str, Any], of_field
         draft.drop(recorded, _NOT_NEEDED[kind])
     elif kind in _NOT_POSSIBLE:
         draft.leave_out(recorded, _NOT_POSSIBLE[kind])
+    elif not isinstance(step.get("frame", []), list | None):
+        draft.leave_out(recorded, "its frame can't be read")
+    elif kind == "navigate" and not isinstance(step.get("url"), str):
+        draft.leave_out(recorded, "its URL can't be read")
     elif kind == "navigate":
         _go_to(draft, step)
         draft.keep(recorded, {"do": "navigate", "url": step.get("url"), **_limits(step)})

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+# A flow has at most a hundred steps; tests that run one another, or themselves, could make millions.
+MOST_TOLD = 1000
+
 Fate = Literal["kept", "changed", "unsupported", "added"]
 Locator = dict[str, Any]
 
@@ -42,3 +45,9 @@ class Draft:
         """Its position."""
         self.steps.append(step)
         return len(self.steps) - 1
+
+    def is_full(self, recorded: str) -> bool:
+        """Then no more is read, which is told once."""
+        if len(self.report) == MOST_TOLD:
+            self.leave_out(recorded, "it is too much: nothing is read from here on")
+        return len(self.report) > MOST_TOLD

@@ -46,17 +46,19 @@ def lift_credentials(draft: Draft) -> list[Lifted]:
 def _values_of(fills: list[tuple[int, dict[str, Any]]]) -> dict[str, set[str]]:
     """What was typed, by what it is. The user name came last before a password, at best into a field so named."""
     found: dict[str, set[str]] = {}
-    for index, (_, step) in enumerate(fills):
-        if not step["value"]:
+    before = named = ""
+    for _, step in fills:
+        about, typed = _about(step), step["value"]
+        if not typed:
             continue
-        if PASSWORD.search(_about(step)):
-            found.setdefault("password", set()).add(step["value"])
-            before = [each for _, each in fills[:index] if each["value"] and not PASSWORD.search(_about(each))]
-            named = [each for each in before if USER.search(_about(each))]
-            for each in (named or before)[-1:]:
-                found.setdefault("username", set()).add(each["value"])
-        elif CODE.search(_about(step)):
-            found.setdefault("totp", set()).add(step["value"])
+        if PASSWORD.search(about):
+            found.setdefault("password", set()).add(typed)
+            if named or before:
+                found.setdefault("username", set()).add(named or before)
+            continue
+        if CODE.search(about):
+            found.setdefault("totp", set()).add(typed)
+        before, named = typed, typed if USER.search(about) else named
     return found
 
 

@@ -9,6 +9,7 @@ from services.api.flows.importers.ide_commands import COMMANDS, NOT_NEEDED, Comm
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 _MOST_NESTED = 5
+_MOST_CHARACTERS = 10_000
 
 
 class NoSuchTest(Exception):
@@ -42,7 +43,10 @@ class _Reader:
         given = [each for each in commands if isinstance(each, dict)] if isinstance(commands, list) else []
         for number, each in enumerate(given, 1):
             name = str(each.get("command") or "")[:60]
-            self._read(f"{within}command {number}: {name}", name, each, depth)
+            recorded = f"{within}command {number}: {name}"
+            if self.draft.is_full(recorded):
+                return
+            self._read(recorded, name, each, depth)
 
     def _read(self, recorded: str, name: str, given: dict[str, Any], depth: int) -> None:
         target, value = str(given.get("target") or ""), str(given.get("value") or "")
@@ -53,28 +57,36 @@ class _Reader:
         elif name == "run":
             self._run(recorded, target, depth)
         elif name == "store":
-            self._variables[value] = self._filled_in(target) or ""
-            self.draft.drop(recorded, "its value is written where it is used")
+            self._store(recorded, value, self._filled_in(target))
         elif name not in COMMANDS:
             self.draft.leave_out(recorded, "scripts are not run" if "cript" in name else "this command is not known")
         else:
             self._translate(recorded, name, target, value, given.get("targets"))
+
+    def _store(self, recorded: str, name: str, value: str | None) -> None:
+        if value is None:
+            self.draft.leave_out(recorded, "its value is not known, or too long")
+            return
+        self._variables[name] = value
+        self.draft.drop(recorded, "its value is written where it is used")
 
     def _translate(self, recorded: str, name: str, target: str, value: str, targets: Any) -> None:
         filled = [self._filled_in(target), self._filled_in(value)]
         if None in filled:
             self.draft.leave_out(recorded, "it uses a variable of which no value is stored before")
             return
-        others = [each[0] for each in targets or () if isinstance(each, list) and each and isinstance(each[0], str)]
+        given = targets if isinstance(targets, list) else []
+        others = [each[0] for each in given if isinstance(each, list) and each and isinstance(each[0], str)]
         command = Command(str(filled[0]), str(filled[1]), [self._filled_in(each) or "" for each in others])
-        if name == "open":
-            command.target = urljoin(self._base_url, command.target) if self._base_url else command.target
         try:
+            if name == "open" and self._base_url:
+                command.target = _joined(self._base_url, command.target)
             steps, changed = COMMANDS[name](command)
         except Unusable as reason:
             self.draft.leave_out(recorded, str(reason))
             return
-        self.draft.keep(recorded, *steps, changed=changed)
+        unread = "" if targets is None or isinstance(targets, list) else "its other targets can't be read"
+        self.draft.keep(recorded, *steps, changed="; ".join(each for each in (changed, unread) if each))
 
     def _run(self, recorded: str, name: str, depth: int) -> None:
         test = self._tests.get(name)
@@ -85,8 +97,18 @@ class _Reader:
         self.read(test, f"{recorded}, ", depth + 1)
 
     def _filled_in(self, text: str) -> str | None:
-        """With the variables in their places; None when one is not known. Keys (`${KEY_ENTER}`) stay."""
+        """With the variables in their places; None when one is not known, or they are too long. Keys stay."""
         names = {name for name in _VARIABLE.findall(text) if not name.startswith("KEY_")}
+        # One that is stored twice in itself, again and again, would soon fill the memory.
+        if sum(len(self._variables.get(name, "")) for name in _VARIABLE.findall(text)) > _MOST_CHARACTERS:
+            return None
         if not names <= self._variables.keys():
             return None if names - self._variables.keys() - {"root"} else text
         return _VARIABLE.sub(lambda match: self._variables.get(match.group(1), match.group()), text)
+
+
+def _joined(base: str, url: str) -> str:
+    try:
+        return urljoin(base, url)
+    except ValueError:
+        raise Unusable("its URL can't be read") from None

@@ -48,11 +48,18 @@ class DevTools:
 
     @classmethod
     async def open(cls, http: aiohttp.ClientSession, address: str) -> "DevTools":
-        """Connects and listens to every page of the browser. Raises OSError, aiohttp.ClientError, TimeoutError."""
+        """Connects and listens to every page of the browser.
+
+        Raises OSError, aiohttp.ClientError, TimeoutError, DevToolsSilent.
+        """
         async with asyncio.timeout(5):
             tools = cls(await http.ws_connect(address, max_msg_size=0, autoping=True))
-            await tools.call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True)
-            await tools._attached.wait()
+            try:
+                await tools.call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True)
+                await tools._attached.wait()
+            except BaseException:
+                await tools.close()
+                raise
         return tools
 
     async def call(
@@ -92,6 +99,7 @@ class DevTools:
 
     async def opens(self, url: str, seconds: float) -> bool:
         """Whether a page of ours opens in a new tab of the same browser, answering below 400."""
+        target = None
         try:
             async with asyncio.timeout(seconds):
                 target = (await self.call("Target.createTarget", url="about:blank"))["targetId"]
@@ -105,6 +113,11 @@ class DevTools:
                 return int(read.get("result", {}).get("value", 0)) < 400
         except (DevToolsSilent, TimeoutError, KeyError):
             return False
+        finally:
+            if target is not None:
+                # The next check of the session must find the page that the driver is at as the only one.
+                with suppress(DevToolsSilent):
+                    await self.call("Target.closeTarget", targetId=target)
 
     @contextmanager
     def answering(self, origin: str, username: str, password: str) -> Iterator[None]:

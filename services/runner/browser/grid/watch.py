@@ -6,7 +6,7 @@ well.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.runner.browser.attempt import AttemptReport
+from services.runner.browser.attempt import AttemptReport, CheckReport
 from services.runner.browser.grid.nodes import NODE_FAULTS, NodeRules, Nodes, note_failure, note_success, read_nodes
 from services.runner.browser.grid.status import GridStatus, matches, read_queue, read_status
 from shared.domain.grid_share import shares
@@ -80,19 +80,22 @@ class GridWatch:
                 log.warning("grid_allowance", browser=name, slots=now.slots, trouble=now.trouble)
 
     async def learn(self, browser: str, report: AttemptReport) -> None:
-        """What an attempt says of the Grid and of the node it ran on."""
+        """What an attempt says of the Grid and of the nodes that it ran on."""
         codes = [check.outcome.code for check in report.checks]
+        created = [check.session for check in report.checks if check.session is not None]
         if "native_thread_exhausted" in codes:
             self._exhausted = True
-        elif report.session is not None:
+        elif created:
             self._exhausted = False
-        if report.session is None:
-            self._not_created[browser] += "session_not_created" in codes
-            return
-        self._not_created.pop(browser, None)
-        node = report.session.node
-        if node is None:
-            return
+        if created:
+            self._not_created.pop(browser, None)
+        # The session that was not created is the last that was asked for.
+        if any(check.session is None and check.outcome.code == "session_not_created" for check in report.checks):
+            self._not_created[browser] += 1
+        for node in sorted({session.node for session in created if session.node is not None}):
+            await self._learn_of(node, [each.outcome.code for each in report.checks if _ran_on(each, node)])
+
+    async def _learn_of(self, node: str, codes: Sequence[str]) -> None:
         fault = next((code for code in codes if code in NODE_FAULTS), None)
         try:
             if fault is not None:
@@ -143,6 +146,10 @@ class GridWatch:
         asked = {self._runner: most, **{runner: _browser_slots(told) for runner, told in limits.items()}}
         order = sorted(asked)
         return max(shares(usable, [asked[runner] for runner in order])[order.index(self._runner)], 1)
+
+
+def _ran_on(check: CheckReport, node: str) -> bool:
+    return check.session is not None and check.session.node == node
 
 
 def _limit_of(told: Mapping[str, Any]) -> int:

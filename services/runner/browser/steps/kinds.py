@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from selenium.common.exceptions import NoSuchElementException, NoSuchFrameException, StaleElementReferenceException
+from selenium.common.exceptions import NoSuchFrameException, StaleElementReferenceException
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
 from services.runner.browser.clicking import click
 from services.runner.browser.failures import PageTrouble
+from services.runner.browser.steps.choosing import choose
 from services.runner.browser.steps.expecting import expect, wait_for
 from services.runner.browser.steps.locating import find
 from services.runner.browser.steps.one_time_code import code_for
@@ -97,17 +98,12 @@ def _press(walk: Walk, step: PressStep, detail: Detail) -> None:
 
 
 def _select(walk: Walk, step: SelectStep, detail: Detail) -> None:
-    options = Select(find(walk, step.locators, detail))
-    try:
-        with walk.page.waiting_for_page():
-            if step.option_text is not None:
-                options.select_by_visible_text(step.option_text)
-            elif step.option_value is not None:
-                options.select_by_value(step.option_value)
-    except NoSuchElementException:
-        wanted = step.option_text or step.option_value
-        walk.page.loading = False
-        raise StepFailed(PageFinding.ELEMENT_MISSING, f"the list has no option “{wanted}”") from None
+    element = find(walk, step.locators, detail)
+    with walk.page.waiting_for_page():
+        if step.option_text is not None:
+            choose(element, step.option_text, Select.select_by_visible_text)
+        elif step.option_value is not None:
+            choose(element, step.option_value, Select.select_by_value)
 
 
 def _hover(walk: Walk, step: HoverStep, detail: Detail) -> None:

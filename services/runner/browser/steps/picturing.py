@@ -20,7 +20,7 @@ def take_picture(walk: Walk, detail: list[str]) -> None:
     try:
         page.asked_for.append(picture(page, f"{walk.task.check.replace('_', '-')}-step-{number}", _SECONDS))
         detail.append("taken")
-    except (NotHidden, DevToolsSilent):
+    except (NotHidden, DevToolsSilent, TimeoutError):
         detail.append("no picture: the page could not be made ready for it")
     except WebDriverException as error:
         if "screenshot" not in str(error).lower():

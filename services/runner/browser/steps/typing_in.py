@@ -5,15 +5,14 @@ from contextlib import suppress
 
 from selenium.common.exceptions import (
     InvalidElementStateException,
-    NoSuchElementException,
     StaleElementReferenceException,
 )
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 
+from services.runner.browser.steps.choosing import choose
 from services.runner.browser.steps.locating import find
-from services.runner.browser.steps.walk import StepFailed, Walk
-from shared.domain.evidence import PageFinding
+from services.runner.browser.steps.walk import Walk
 from shared.domain.flow_locators import Locator
 
 # The browser shows these in the form of its language, and would take typed keys in that form only.
@@ -47,21 +46,10 @@ def _type(walk: Walk, field: WebElement, value: str) -> None:
         walk.page.driver.execute_script(_SET, field, value)
         return
     if field.tag_name.lower() == "select":
-        _choose(field, value)
+        # A recording tells of a list what it tells of any field: its value.
+        choose(field, value, Select.select_by_value, Select.select_by_visible_text)
         return
     with suppress(InvalidElementStateException):  # not a field by itself, but editable
         field.clear()
     with walk.page.waiting_for_page():
         field.send_keys(value)
-
-
-def _choose(field: WebElement, value: str) -> None:
-    """A recording tells of a list what it tells of any field: its value."""
-    options = Select(field)
-    try:
-        options.select_by_value(value)
-    except NoSuchElementException:
-        try:
-            options.select_by_visible_text(value)
-        except NoSuchElementException:
-            raise StepFailed(PageFinding.ELEMENT_MISSING, f"the list has no option “{value}”") from None
