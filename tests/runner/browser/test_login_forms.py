@@ -61,6 +61,17 @@ async def test_a_form_in_frames_of_another_site_is_found_and_refuses(check: Chec
     assert report.outcome.code == "credentials_rejected", report
 
 
+async def test_a_frame_that_cannot_be_loaded_breaks_nothing_else(check: Check, site: str, closed_url: str) -> None:
+    report = await check(f"{site}/broken_frame?other={quote(closed_url)}", patience_seconds=4)
+    assert report.outcome.code == "success", report
+
+
+async def test_a_form_s_own_frame_that_cannot_be_loaded_is_told(check: Check, site: str, closed_url: str) -> None:
+    inside = quote(f"{site}/static/frame_to?to={quote(closed_url)}", safe="")
+    report = await check(f"{site}/broken_frame?other={inside}", patience_seconds=4)
+    assert report.outcome.code == "connection_refused", report
+
+
 @pytest.mark.parametrize(
     ("name", "word", "button", "refusal"),
     [
