@@ -58,6 +58,13 @@ async def test_a_checkout_reaches_its_first_step(check: Check, shop: str, kind: 
     assert report.final_url == f"{shop}/acme/checkout"
 
 
+@pytest.mark.parametrize("path", ["product?kind=at-once", "checkout/last"])
+async def test_a_label_of_product_pages_may_be_that_of_the_last_button(check: Check, shop: str, path: str) -> None:
+    report = await check("", checks=(checkout(shop, f"{shop}/acme/{path}"),))
+    assert report.outcome.code == "element_missing", report
+    assert report.final_url == f"{shop}/acme/checkout/last"
+
+
 async def test_one_log_in_serves_all_checks_of_a_session(check: Check, shop: str) -> None:
     goods = f"{shop}/acme/product"
     login = CheckTask("login", f"{shop}/acme/login", GOOD)
