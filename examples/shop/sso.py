@@ -45,6 +45,8 @@ def add_sso(
             raise web.HTTPSeeOther(f"start?kind={kind}")
         if kind == "round":
             return await answer(request, "moved.html", to=f"start?kind={kind}")
+        if kind == "code":
+            return await answer(request, "code.html")
         if kind == "unknown" or code not in request.app[_CODES]:
             return await answer(request, "plain.html", words="Nobody here is known by this name.")
         request.app[_CODES].discard(code)

@@ -94,6 +94,8 @@ class RoundTrip:
 
     def judge(self, facts: Facts) -> Facts:
         """Facts of logging in at the provider, or of what the partner said when we came back."""
+        if facts.fault is not None:
+            return facts
         if self._is_home(facts.site):
             error = self.error_brought_back()
             answered = f"{facts.site} answered {facts.http_status} on the way back." if facts.http_status else ""
