@@ -69,7 +69,7 @@ async def _page(request: web.Request) -> web.StreamResponse:
 
 
 async def _static(request: web.Request) -> web.Response:
-    return _html(page_text(request.match_info["page"], request.query))
+    return _html(page_text(request.match_info["page"], request.query), int(request.query.get("served", "200")))
 
 
 async def _account(request: web.Request) -> web.StreamResponse:
@@ -112,6 +112,7 @@ async def _take_code(request: web.Request) -> web.StreamResponse:
 
 
 async def _enter_by_script(request: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(float(request.query.get("takes", "0")))
     if not _right(await request.json()):
         return web.json_response({}, status=int(request.query.get("status", "401")))
     answer = web.json_response({"token": "t-" + str(int(time.time()))})

@@ -52,6 +52,27 @@ async def test_words_that_stood_there_before_do_not_count(check: Check, site: st
     assert report.outcome.code == "login_not_confirmed", report
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "api_form?served=401&takes=2",
+        "api_form?served=403&takes=2",
+        "api_form?telemetry=403&takes=2",
+        "static/storage?served=404",  # whatever the address, the same application answers
+    ],
+)
+async def test_a_status_that_is_not_that_of_the_log_in_refuses_nothing(check: Check, site: str, page: str) -> None:
+    report = await check(f"{site}/{page}", patience_seconds=4)
+    assert report.outcome.code == "success", report
+
+
+@pytest.mark.parametrize("query", ["", "served=401", "takes=2", "telemetry=204", "telemetry=403"])
+async def test_a_status_refuses_without_words(check: Check, site: str, query: str) -> None:
+    report = await check(f"{site}/api_form?{query}", credentials=WRONG)
+    assert report.outcome.code == "credentials_rejected", report
+    assert "answered 401 to the log-in" in report.outcome.message or query == "telemetry=403"
+
+
 async def test_what_is_offered_on_the_way_is_declined(check: Check, site: str) -> None:
     report = await check(f"{site}/both?next=stay", patience_seconds=4)
     assert report.outcome.code == "success", report
