@@ -14,6 +14,7 @@ from selenium.common.exceptions import JavascriptException, StaleElementReferenc
 from selenium.webdriver import Remote
 
 from services.runner.browser.attempt import BrowserTask, Evidence, Step
+from services.runner.browser.devtools.authentication import Authentication
 from services.runner.browser.devtools.network_log import Exchange
 from services.runner.browser.devtools.socket import DevTools
 from services.runner.browser.failures import PageTrouble
@@ -182,7 +183,9 @@ class Page:
         """A secret that is known only now: it is masked from here on."""
         self.mask.add(code)
 
-    def answer_authentication(self, origin: str, username: str, password: str) -> AbstractContextManager[None]:
+    def answer_authentication(
+        self, origin: str, username: str, password: str
+    ) -> AbstractContextManager[Authentication]:
         """Inside, the browser's question for a name and a password (HTTP authentication) is answered, once."""
         assert self.devtools is not None
         return self.devtools.answering(origin, username, password)

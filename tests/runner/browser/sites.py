@@ -30,6 +30,7 @@ def make_app() -> web.Application:
     app[CLOSING] = asyncio.Event()
     app.on_shutdown.append(_no_more_news)
     app.router.add_get("/basic/{rest:.*}", _basic)
+    app.router.add_get("/moved", _move)
     app.router.add_get("/account", _account)
     app.router.add_get("/plain-account", _account)
     app.router.add_route("*", "/profile", _profile)
@@ -132,6 +133,10 @@ async def _no_more_news(app: web.Application) -> None:
 
 async def _say(request: web.Request) -> web.Response:
     return _html(page_text("words", {}, request.query["words"]), int(request.query.get("status", "200")))
+
+
+async def _move(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPMovedPermanently(request.query["to"])
 
 
 async def _basic(request: web.Request) -> web.StreamResponse:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Coroutine
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
 from services.runner.browser.attempt import AttemptReport, Credentials
+from services.runner.browser.settings import SAFE_CHROMIUM_ARGUMENTS
 
 Check = Callable[..., Coroutine[Any, Any, AttemptReport]]
 WRONG = Credentials("probe", "last-years")
@@ -89,6 +90,24 @@ async def test_http_authentication(check: Check, site: str) -> None:
     report = await check(f"{site}/basic/")
     assert report.outcome.code == "success", report
     assert report.final_url == f"{site}/basic/"
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"),
+    [
+        ("http://SHOP.test:{port}/basic/", "success"),
+        ("http://shop.test:{port}/moved?to=http://www.shop.test:{port}/basic/", "success"),
+        # Nobody stored a log-in for that host, so none is given, and none is refused.
+        ("http://shop.test:{port}/moved?to=http://other.test:{port}/basic/", "http_4xx"),
+    ],
+)
+async def test_http_authentication_where_the_entry_point_leads_to(
+    check: Check, site: str, entry: str, code: str
+) -> None:
+    names = ("--host-resolver-rules=MAP *.test 127.0.0.1",)
+    address = entry.format(port=urlsplit(site).port)
+    report = await check(address, browser_arguments=SAFE_CHROMIUM_ARGUMENTS + names)
+    assert report.outcome.code == code, report
 
 
 async def test_http_authentication_that_is_refused(check: Check, site: str) -> None:
