@@ -46,7 +46,7 @@ def _travel(eyes: Eyes, trip: RoundTrip, task: CheckTask) -> Facts:
     with page.step("open the entry point of the SSO") as detail:
         state = page.open(task.url)
         detail.append(f"answered {state.status}" if state.status else "")
-    first = eyes.look_around(("sso",))
+    first = _first_look(eyes, trip)
     trip.start_at(first)
     if state.status >= 400 and not trip.has_left():
         return page.facts(http_status=state.status)
@@ -65,6 +65,20 @@ def _travel(eyes: Eyes, trip: RoundTrip, task: CheckTask) -> Facts:
             return arrived_or_facts
         look = arrived_or_facts
     return _confirm(eyes, trip, first, look, task.url)
+
+
+def _first_look(eyes: Eyes, trip: RoundTrip) -> Look:
+    """Where the entry point leads to. Beside it, a page of the partner's is told from a provider's only by its way to
+    one, which may be drawn late."""
+    first = eyes.look_around(("sso",))
+    if not trip.is_beside(first):
+        return first
+
+    def leads_on() -> Look | None:
+        look = eyes.look_around(("sso",))
+        return look if "sso" in look.ways else None
+
+    return eyes.page.poll(leads_on, _BEFORE_OPENING_SECONDS) or eyes.look_around(("sso",))
 
 
 def _leave(eyes: Eyes, trip: RoundTrip, credentials: Credentials | None) -> Facts | None:
