@@ -25,6 +25,7 @@ from shared.domain.evidence import Facts, TimedOut
 T = TypeVar("T")
 
 _POLL_SECONDS = 0.05
+_LEADS_ON_SECONDS = 2.0
 _NET_ERROR_LOOKS = 10
 _ASK_AGAIN = """
     const done = arguments[arguments.length - 1];
@@ -114,7 +115,8 @@ class Page:
             self.driver.get(url)
         if self.clock.left() <= 0:
             raise PageTrouble(timed_out=self.waits_for())
-        state = self.state()
+        # A script may lead on at once.
+        state = self.poll(self.state, _LEADS_ON_SECONDS) or self.state()
         if state.status or self.hears_network():
             return state
         return replace(state, status=self._status_by_asking_again())
@@ -146,8 +148,14 @@ class Page:
 
     def run(self, script: str, *arguments: Any) -> Any:
         """What a script returns. Raises StaleElementReferenceException when the page is replaced meanwhile."""
-        try:
+        with self.replaced_is_stale():
             return self.driver.execute_script(script, *arguments)
+
+    @contextmanager
+    def replaced_is_stale(self) -> Iterator[None]:
+        """Inside, all that the driver says of a page that is replaced meanwhile is StaleElementReferenceException."""
+        try:
+            yield
         except WebDriverException as error:
             if _REPLACED.search(error.msg or ""):
                 raise StaleElementReferenceException(error.msg) from error

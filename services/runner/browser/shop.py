@@ -7,7 +7,7 @@ from pathlib import Path
 from selenium.webdriver.remote.webelement import WebElement
 
 from services.runner.browser.attempt import CheckTask
-from services.runner.browser.clicking import accept_consent, click
+from services.runner.browser.clicking import DRAWN_ANEW, accept_consent, click_if_there
 from services.runner.browser.log_in.look import form_in_document
 from services.runner.browser.page import Page
 from shared.domain.evidence import Facts, LoginFinding, PageFinding
@@ -71,14 +71,17 @@ def reach_checkout(page: Page, task: CheckTask) -> Facts:
     if state.status >= 400:
         return page.facts(http_status=state.status)
     accept_consent(page)
-    for clicks in range(_MOST_CLICKS):
-        seen = page.poll(partial(_leads_on, page, task.expect_text, clicks == 0), page.patience)
+    first = True
+    for _ in range(_MOST_CLICKS):
+        seen = page.poll(partial(_leads_on, page, task.expect_text, first), page.patience)
         if seen is None or _arrived(seen, task.expect_text):
             break
-        control = seen.way_on(clicks == 0)
+        control = seen.way_on(first)
         assert control is not None
         with page.step("go towards the checkout") as detail:
-            detail.append(click(page, control))
+            said = click_if_there(page, control)
+            detail.append(said or DRAWN_ANEW)
+        first = first and said is None
     with page.step("look for the first step of the checkout") as detail:
         end = page.poll(lambda: _at_end(page, task.expect_text), page.patience)
         detail.append("found" if end is PageFinding.AS_EXPECTED else "not found")

@@ -32,6 +32,9 @@ async def other_site() -> AsyncIterator[str]:
         "very_late",  # drawn after 3.5 s
         "consent_wall",  # drawn once a consent dialog in a frame is answered
         "consent_banner",  # covered by a banner in a shadow root
+        "fading_banner",  # covered by one that takes its time to go
+        "leads_on",  # a script leads on while it is looked at
+        "redrawn_opener",  # drawn anew between the look and the click
         "replaced_fields",  # drawn anew while it is being filled
         "name_step",  # name first; leads to an account's page with fields of its own
     ],

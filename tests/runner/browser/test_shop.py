@@ -51,7 +51,7 @@ async def test_a_product_page_that_is_not_there(check: Check, shop: str) -> None
     assert report.outcome.code == "http_5xx"
 
 
-@pytest.mark.parametrize("kind", ["", "express"])
+@pytest.mark.parametrize("kind", ["", "express", "redrawn"])
 async def test_a_checkout_reaches_its_first_step(check: Check, shop: str, kind: str) -> None:
     report = await check("", checks=(checkout(shop, f"{shop}/acme/product?kind={kind}"),))
     assert report.outcome.code == "success", report

@@ -3,7 +3,7 @@
 from selenium.webdriver.remote.webelement import WebElement
 
 from services.runner.browser.attempt import Credentials
-from services.runner.browser.clicking import click
+from services.runner.browser.clicking import DRAWN_ANEW, click_if_there
 from services.runner.browser.log_in.fill import fill_form, send
 from services.runner.browser.log_in.look import Eyes, Look, Way
 from services.runner.browser.log_in.second_factor import fresh_code, give_code, key_of, sent_since, type_code
@@ -103,11 +103,13 @@ class _Entering:
         return self._see(seen.look, None, mark)
 
     def _choose(self, way: Way) -> str:
-        self._eyes.tried.append(way.sign)
-        said = click(self._page, way.control, way.says)
-        if way.submit is not None:
-            click(self._page, way.submit)
-        return said
+        """A control that the page replaced is left for the next look."""
+        said = click_if_there(self._page, way.control, way.says)
+        if said is not None and way.submit is not None:
+            click_if_there(self._page, way.submit)
+        if said is not None:
+            self._eyes.tried.append(way.sign)
+        return said or DRAWN_ANEW
 
     def _give_code_beside(self, look: Look) -> Facts | None:
         """A form that asks for name, password and code at once. Without a secret the field is left as it is."""

@@ -2,7 +2,7 @@
 
 import time
 
-from services.runner.browser.clicking import click
+from services.runner.browser.clicking import click_if_there
 from services.runner.browser.log_in.fill import press_enter, type_into
 from services.runner.browser.log_in.look import CodeForm, Eyes, Look
 from services.runner.browser.page import Page
@@ -81,7 +81,8 @@ def _send(eyes: Eyes, mark: int, before: Look, code: str) -> str:
     if seen.code is None:
         return "sent by the page itself"
     if seen.code.submit is not None:
-        return f"by {click(page, seen.code.submit)}"
+        said = click_if_there(page, seen.code.submit)
+        return f"by {said}" if said is not None else "sent by the page itself"
     press_enter(page, seen.code.fields[-1])
     return "by Enter"
 
