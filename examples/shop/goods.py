@@ -24,6 +24,10 @@ def add_goods(app: web.Application, answer: Page, is_in: Callable[[web.Request],
             raise web.HTTPSeeOther(f"/{request.match_info['site']}/login")
         return await answer(request, "checkout.html")
 
+    async def last(request: web.Request) -> web.StreamResponse:
+        """The last page of a checkout that asks for nothing: what its button says is on product pages elsewhere."""
+        return await answer(request, "last.html")
+
     async def order(request: web.Request) -> web.StreamResponse:
         request.app[ORDERS].append(request.match_info["site"])
         return await answer(request, "plain.html", words="Thank you for your order.")
@@ -35,4 +39,5 @@ def add_goods(app: web.Application, answer: Page, is_in: Callable[[web.Request],
     app.router.add_get("/{site}/product", product)
     app.router.add_route("*", "/{site}/basket", basket)
     app.router.add_get("/{site}/checkout", checkout)
+    app.router.add_get("/{site}/checkout/last", last)
     app.router.add_post("/{site}/order", order)

@@ -35,16 +35,21 @@ def add_sso(
     async def start(request: web.Request) -> web.StreamResponse:
         if _kind(request) == "stays":
             return await answer(request, "sso.html", kind="stays", said="SSO is not set up for this account.")
-        raise web.HTTPSeeOther(_provider(request))
+        # Whether somebody is known already may be asked without showing anything.
+        raise web.HTTPSeeOther(_provider(request) + ("&prompt=none" if _kind(request) == "silent" else ""))
 
     async def callback(request: web.Request) -> web.StreamResponse:
         kind, code = _kind(request), request.query.get("code", "")
+        if request.query.get("error") == "login_required":
+            raise web.HTTPSeeOther(_provider(request))
         if "error" in request.query:
             return await answer(request, "plain.html", words="You could not be logged in.")
         if kind == "circle":
             raise web.HTTPSeeOther(f"start?kind={kind}")
         if kind == "round":
             return await answer(request, "moved.html", to=f"start?kind={kind}")
+        if kind == "code":
+            return await answer(request, "code.html")
         if kind == "unknown" or code not in request.app[_CODES]:
             return await answer(request, "plain.html", words="Nobody here is known by this name.")
         request.app[_CODES].discard(code)
@@ -57,6 +62,8 @@ def add_sso(
             return await answer(request, "plain.html", status=500, words="The identity provider is out of order.")
         if request.cookies.get(_SESSION) == "in":
             raise web.HTTPSeeOther(_way_back(request))
+        if request.query.get("prompt") == "none":
+            raise web.HTTPSeeOther(_way_back(request, error="login_required"))
         return await answer(request, "provider.html", query=request.query_string)
 
     async def take_log_in(request: web.Request) -> web.StreamResponse:
@@ -91,12 +98,12 @@ def _provider(request: web.Request) -> str:
     return f"http://{_OTHER_NAME.get(host, host)}:{port}/{site}/provider/authorize?{query}"
 
 
-def _way_back(request: web.Request) -> str:
+def _way_back(request: web.Request, **error: str) -> str:
     kind, site = _kind(request), request.match_info["site"]
     code = secrets.token_hex(8)
     request.app[_CODES].add(code)
     denied = {"error": "access_denied", "error_description": "The account may not use this shop."}
-    given = denied if kind == "denied" else {"code": code}
+    given = error or (denied if kind == "denied" else {"code": code})
     return f"{request.query['return_to']}/{site}/callback?{urlencode({'kind': kind, **given})}"
 
 

@@ -1,19 +1,10 @@
 """What to think about in a flow that is well-formed: warnings, credentials written out, and where an error is. Pure."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from shared.domain.flow import STEP_KINDS, ClickStep, ExpectStep, Flow, NavigateStep, PressStep
-
-# What reads like this makes an order binding.
-BINDING = re.compile(
-    r"(?i)place (your |my |the )?order|(pay|order) (now|securely)|^pay\b|buy and pay|(submit|complete|finish|confirm) "
-    r"(your |my |the |and )?(order|purchase|payment|pay)|\b(1|one).click|zahlungspflichtig|kostenpflichtig|jetzt "
-    r"(be)?zahlen|bestellung (abschließen|absenden)|confirmer (la commande|et payer|l.achat)|payer( maintenant)?$|"
-    r"finalizar (la )?compra|confirmar (pedido|compra)|pagar( ahora)?$|bestelling (plaatsen|afronden)|conferma "
-    r"(ordine|acquisto)|paga ora|betaal nu"
-)
+from shared.domain.flow import STEP_KINDS, ClickStep, ExpectStep, Flow, NavigateStep, PressStep, Step
+from shared.domain.shop_words import binding
 
 _LISTS_OF_LOCATORS = ("locators", "element_visible", "element_absent")
 # A shorter one may be part of any word.
@@ -23,10 +14,11 @@ _LEAST_SECRET_PART = 6
 def warnings_of(flow: Flow) -> list[tuple[str, str]]:
     """(field, what to think about) for each thing that is accepted, but is likely not meant."""
     found: list[tuple[str, str]] = []
+    buys = binding([list(_texts_of(step)) for step in flow.steps])
     opened = [step.url for step in flow.steps if isinstance(step, NavigateStep) and step.url]
     for position, step in enumerate(flow.steps):
         at = f"steps.{position}"
-        if isinstance(step, ClickStep | PressStep) and not step.final and any(_binding(step)):
+        if buys[position] and not step.final:
             found.append((at, "reads like placing an order; mark it `final`, and nothing is ever ordered"))
         if isinstance(step, ExpectStep) and step.url_contains and any(step.url_contains in url for url in opened):
             found.append((f"{at}.url_contains", "holds already where the flow navigates to, so it may prove nothing"))
@@ -35,12 +27,11 @@ def warnings_of(flow: Flow) -> list[tuple[str, str]]:
     return found
 
 
-def _binding(step: ClickStep | PressStep) -> Iterator[bool]:
-    texts = [
-        step.name,
-        *(getattr(locator, field, None) for locator in step.locators or () for field in ("text", "name")),
-    ]
-    return (bool(BINDING.search(text)) for text in texts if text)
+def _texts_of(step: Step) -> Iterator[str]:
+    """What tells the control that a step uses; nothing for the steps that use none."""
+    if isinstance(step, ClickStep | PressStep):
+        texts = [getattr(locator, field, None) for locator in step.locators or () for field in ("text", "name")]
+        yield from (text for text in (step.name, *texts) if text)
 
 
 def constants_that_are_secret(flow: Flow, credentials: Mapping[str, str | None]) -> list[tuple[str, str]]:

@@ -4,11 +4,12 @@ A password is sent once. A site that refuses it may lock the account at the next
 """
 
 import re
-from urllib.parse import urlsplit
 
 from selenium.common.exceptions import UnexpectedAlertPresentException
 
 from services.runner.browser.attempt import CheckTask, Credentials
+from services.runner.browser.devtools.authentication import origin_to_answer
+from services.runner.browser.devtools.network_log import Exchange
 from services.runner.browser.failures import dialog_text
 from services.runner.browser.log_in.confirm import confirm
 from services.runner.browser.log_in.enter import enter
@@ -28,11 +29,12 @@ _MOST_CHARACTERS_OF_A_WALL = 3000
 def log_in(page: Page, task: CheckTask) -> Facts:
     """The story of the check; its facts end with a finding, or PageTrouble says why a page did not come."""
     eyes = Eyes(page, task.signed_in_marker)
+    mark = page.heard()
     with page.step("open the entry point") as detail:
         state = page.open(task.url)
         detail.append(f"answered {state.status}" if state.status else "")
-    if _asks_for_password(page, state):
-        state_or_facts = _authenticate(eyes, task)
+    if _asks_for_password(page, state, mark):
+        state_or_facts = _authenticate(eyes, task, mark)
         if isinstance(state_or_facts, Facts):
             return state_or_facts
         state = state_or_facts
@@ -100,25 +102,31 @@ def _nothing_came(eyes: Eyes, look: Look) -> str:
     return f"The form still stands after {page.patience:g} s."
 
 
-def _asks_for_password(page: Page, state: PageState) -> bool:
+def _asks_for_password(page: Page, state: PageState, mark: int) -> bool:
     """By HTTP authentication, which only the network tells of."""
-    documents = [exchange for exchange in page.exchanges() if exchange.main_document]
+    documents = _documents_since(page, mark)
     return state.status == 401 and bool(documents) and documents[-1].asks_for_password
 
 
-def _authenticate(eyes: Eyes, task: CheckTask) -> Facts | PageState:
+def _documents_since(page: Page, mark: int) -> list[Exchange]:
+    return [exchange for exchange in page.exchanges_since(mark) if exchange.main_document]
+
+
+def _authenticate(eyes: Eyes, task: CheckTask, mark: int) -> Facts | PageState:
     """HTTP authentication. The page behind it, when that has a form of its own; or facts."""
-    page, address = eyes.page, urlsplit(task.url)
+    page, documents = eyes.page, _documents_since(eyes.page, mark)
     if eyes.look_around().form is not None:
         return page.state()
     if task.credentials is None:
         return page.facts(login=LoginFinding.NO_CREDENTIALS)
+    origin = origin_to_answer(documents[0].url, documents[-1].url)
+    if origin is None:
+        return page.facts(http_status=401)
     with page.step("answer the HTTP authentication") as detail:
-        origin = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
-        with page.answer_authentication(origin, task.credentials.username, task.credentials.password):
+        with page.answer_authentication(origin, task.credentials.username, task.credentials.password) as answers:
             state = page.open(task.url)
         detail.append(f"answered {state.status}")
-    if state.status in (401, 403):
+    if state.status in (401, 403) and answers.given:
         return page.facts(login=LoginFinding.REFUSED, http_status=state.status)
     if state.status >= 400:
         return page.facts(http_status=state.status)

@@ -14,6 +14,7 @@ from selenium.common.exceptions import JavascriptException, StaleElementReferenc
 from selenium.webdriver import Remote
 
 from services.runner.browser.attempt import BrowserTask, Evidence, Step
+from services.runner.browser.devtools.authentication import Authentication
 from services.runner.browser.devtools.network_log import Exchange
 from services.runner.browser.devtools.socket import DevTools
 from services.runner.browser.failures import PageTrouble
@@ -24,6 +25,7 @@ from shared.domain.evidence import Facts, TimedOut
 T = TypeVar("T")
 
 _POLL_SECONDS = 0.05
+_LEADS_ON_SECONDS = 2.0
 _NET_ERROR_LOOKS = 10
 _ASK_AGAIN = """
     const done = arguments[arguments.length - 1];
@@ -113,7 +115,8 @@ class Page:
             self.driver.get(url)
         if self.clock.left() <= 0:
             raise PageTrouble(timed_out=self.waits_for())
-        state = self.state()
+        # A script may lead on at once.
+        state = self.poll(self.state, _LEADS_ON_SECONDS) or self.state()
         if state.status or self.hears_network():
             return state
         return replace(state, status=self._status_by_asking_again())
@@ -145,8 +148,14 @@ class Page:
 
     def run(self, script: str, *arguments: Any) -> Any:
         """What a script returns. Raises StaleElementReferenceException when the page is replaced meanwhile."""
-        try:
+        with self.replaced_is_stale():
             return self.driver.execute_script(script, *arguments)
+
+    @contextmanager
+    def replaced_is_stale(self) -> Iterator[None]:
+        """Inside, all that the driver says of a page that is replaced meanwhile is StaleElementReferenceException."""
+        try:
+            yield
         except WebDriverException as error:
             if _REPLACED.search(error.msg or ""):
                 raise StaleElementReferenceException(error.msg) from error
@@ -182,7 +191,9 @@ class Page:
         """A secret that is known only now: it is masked from here on."""
         self.mask.add(code)
 
-    def answer_authentication(self, origin: str, username: str, password: str) -> AbstractContextManager[None]:
+    def answer_authentication(
+        self, origin: str, username: str, password: str
+    ) -> AbstractContextManager[Authentication]:
         """Inside, the browser's question for a name and a password (HTTP authentication) is answered, once."""
         assert self.devtools is not None
         return self.devtools.answering(origin, username, password)

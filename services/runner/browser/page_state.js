@@ -10,7 +10,8 @@ const pageState = () => {
     status: (navigation && navigation.responseStatus) || 0,
     complete: document.readyState !== "loading",
     error_page: errorPage,
-    error_code: nothing ? "ERR_NOT_TOLD" : errorPage ? ((text.match(/ERR_[A-Z0-9_]+/) || [""])[0]) : "",
+    // Of a frame the network log tells no error, so none is to be waited for.
+    error_code: nothing ? "ERR_NOT_TOLD" : errorPage ? ((text.match(/ERR_[A-Z0-9_]+/) || [window === window.top ? "" : "ERR_FAILED"])[0]) : "",
     text_length: text.length,
   };
 };

@@ -1,17 +1,20 @@
 """The `product_page` and `express_checkout` checks, the automatic way. Nothing binding is clicked."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from selenium.webdriver.remote.webelement import WebElement
 
 from services.runner.browser.attempt import CheckTask
-from services.runner.browser.clicking import accept_consent, click
+from services.runner.browser.clicking import DRAWN_ANEW, accept_consent, click_if_there
 from services.runner.browser.log_in.look import form_in_document
 from services.runner.browser.page import Page
 from shared.domain.evidence import Facts, LoginFinding, PageFinding
+from shared.domain.shop_words import BASKET, CHECKOUT, EXPRESS, FINAL
 
 _LOOK = Path(__file__).with_name("shop_page.js").read_text("utf-8")
+_SAID = (FINAL, EXPRESS, CHECKOUT, BASKET)
 _MOST_CLICKS = 3
 
 
@@ -22,6 +25,7 @@ class ShopPage:
     text_found: bool | None
     price: bool
     at_checkout: bool
+    checkout_path: bool
     empty: bool
     express: WebElement | None
     checkout: WebElement | None
@@ -31,8 +35,10 @@ class ShopPage:
     def sells(self) -> bool:
         return self.price and (self.express or self.checkout or self.basket) is not None
 
-    def way_on(self) -> WebElement | None:
-        return self.express or self.checkout or self.basket
+    def way_on(self, first: bool) -> WebElement | None:
+        """On the page that it begins at, a short cut. Elsewhere the same words may be those of the last button."""
+        short_cut = self.express if first and not self.checkout_path else None
+        return short_cut or self.checkout or self.basket
 
 
 def see_product(page: Page, task: CheckTask) -> Facts:
@@ -65,14 +71,17 @@ def reach_checkout(page: Page, task: CheckTask) -> Facts:
     if state.status >= 400:
         return page.facts(http_status=state.status)
     accept_consent(page)
+    first = True
     for _ in range(_MOST_CLICKS):
-        seen = page.poll(lambda: _leads_on(page, task.expect_text), page.patience)
+        seen = page.poll(partial(_leads_on, page, task.expect_text, first), page.patience)
         if seen is None or _arrived(seen, task.expect_text):
             break
-        control = seen.way_on()
+        control = seen.way_on(first)
         assert control is not None
         with page.step("go towards the checkout") as detail:
-            detail.append(click(page, control))
+            said = click_if_there(page, control)
+            detail.append(said or DRAWN_ANEW)
+        first = first and said is None
     with page.step("look for the first step of the checkout") as detail:
         end = page.poll(lambda: _at_end(page, task.expect_text), page.patience)
         detail.append("found" if end is PageFinding.AS_EXPECTED else "not found")
@@ -84,7 +93,7 @@ def reach_checkout(page: Page, task: CheckTask) -> Facts:
 
 
 def _look(page: Page, expect_text: str | None) -> ShopPage:
-    return ShopPage(**page.run(_LOOK, expect_text))
+    return ShopPage(**page.run(_LOOK, expect_text, _SAID))
 
 
 def _shows(page: Page, expect_text: str | None) -> ShopPage | None:
@@ -97,11 +106,11 @@ def _arrived(seen: ShopPage, expect_text: str | None) -> bool:
     return seen.at_checkout if expect_text is None else bool(seen.text_found)
 
 
-def _leads_on(page: Page, expect_text: str | None) -> ShopPage | None:
+def _leads_on(page: Page, expect_text: str | None, first: bool) -> ShopPage | None:
     """Arrived, or with a control that leads on. At the checkout nothing more is clicked."""
     page.state()
     seen = _look(page, expect_text)
-    return seen if _arrived(seen, expect_text) or (not seen.at_checkout and seen.way_on()) else None
+    return seen if _arrived(seen, expect_text) or (not seen.at_checkout and seen.way_on(first)) else None
 
 
 def _at_end(page: Page, expect_text: str | None) -> PageFinding | LoginFinding | None:

@@ -1,10 +1,8 @@
-// One look at a page that sells; the fields are those of ShopPage in shop.py. arguments[0]: the text to look for, or null.
+// One look at a page that sells; the fields are those of ShopPage in shop.py. arguments: the text to look for, or
+// null; what controls say (shop_words.py).
+const [expected, said] = arguments;
+const [FINAL, EXPRESS, CHECKOUT, BASKET] = said.map((pattern) => new RegExp(pattern, "i"));
 const PRICE = /(?:[€$£¥₹]|\b(?:USD|EUR|GBP|CHF|SEK|NOK|DKK|PLN|CZK|JPY|INR|BRL|CAD|AUD|kr|zł)\b)\s?\d|\d[\d.,'\u00a0 ]*\s?(?:[€$£¥₹]|,-|(?:USD|EUR|GBP|CHF|SEK|NOK|DKK|PLN|CZK|JPY|INR|BRL|CAD|AUD|kr|zł)\b)/i;
-// What makes an order binding. Nothing that reads like this is ever clicked.
-const FINAL = /place (your |my |the )?order|(pay|order) (now|securely)|^pay\b|buy and pay|(submit|complete|finish|confirm) (your |my |the |and )?(order|purchase|payment|pay)|1.click|one.click|zahlungspflichtig|kostenpflichtig|jetzt (be)?zahlen|bestellung (abschließen|absenden)|confirmer (la commande|et payer|l.achat)|payer( maintenant)?$|finalizar (la )?compra|confirmar (pedido|compra)|pagar( ahora)?$|bestelling (plaatsen|afronden)|afrekenen en betalen|conferma (ordine|acquisto)|paga ora|betaal nu/i;
-const EXPRESS = /express.?(check.?out|buy|kauf)|quick.?buy|buy (it )?now|sofort.?kauf(en)?|jetzt kaufen|direkt kaufen|acheter maintenant|achat (express|immédiat)|comprar (ahora|ya)|koop nu|acquista (ora|subito)/i;
-const CHECKOUT = /check.?out|zur kasse|^kasse$|passer (la )?commande|tramitar pedido|finalizar pedido|afrekenen|alla cassa|do kasy|till kassan/i;
-const BASKET = /add to (shopping )?(cart|bag|basket|trolley)|in den (warenkorb|einkaufswagen)|ajouter au panier|(añadir|agregar) (al|a la) (carrito|cesta)|in (mijn )?winkel(wagen|mand)|aggiungi al carrello|do koszyka|lägg i varukorg/i;
 const OTHER = /wish.?list|compare|remove|delete|continue shopping|paypal|apple.?pay|google.?pay|klarna|share/i;
 const STEP = /shipping|delivery|billing|payment|lieferadresse|versand|zahlungsart|rechnungsadresse|livraison|facturation|paiement|envío|entrega|bezorg|betaal|spedizione|pagamento/i;
 const STEP_FIELD = /street-address|address-line|postal-code|^country|cc-|shipping|billing|postcode|zip|\baddress\b|adresse|strasse|straße|card.?number/i;
@@ -48,10 +46,11 @@ const headings = all.filter((node) => /^(H1|H2|H3|LEGEND)$/.test(node.tagName) &
 const spoken = headings.filter((heading) => STEP.test(heading) || CHECKOUT.test(heading)).length;
 const placed = /checkout|kasse|commande|pago|afrekenen|cassa/i.test(location.pathname + location.hash);
 return {
-  text_found: arguments[0] === null ? null : text.toLowerCase().includes(squeezed(arguments[0])),
+  text_found: expected === null ? null : text.toLowerCase().includes(squeezed(expected)),
   price: PRICE.test(text),
   // Where something else leads on as well, a binding button is a short cut of a product page.
   at_checkout: (final && !controls.express && !controls.basket) || stepFields >= 2 || (stepFields >= 1 && spoken >= 1) || (spoken >= 1 && placed),
+  checkout_path: placed,
   empty: !text.trim() && !all.some((node) => /^(IMG|CANVAS|VIDEO|SVG|IFRAME)$/i.test(node.tagName) && visible(node)),
   ...controls,
 };

@@ -3,7 +3,7 @@
 from selenium.common.exceptions import NoSuchWindowException, UnexpectedAlertPresentException, WebDriverException
 
 from services.runner.browser.attempt import CheckTask, Credentials
-from services.runner.browser.clicking import accept_consent, click
+from services.runner.browser.clicking import accept_consent, click_if_there
 from services.runner.browser.failures import PageTrouble, facts_of
 from services.runner.browser.log_in.confirm import is_known_at, strangers_are_sent_away
 from services.runner.browser.log_in.enter import enter
@@ -46,7 +46,7 @@ def _travel(eyes: Eyes, trip: RoundTrip, task: CheckTask) -> Facts:
     with page.step("open the entry point of the SSO") as detail:
         state = page.open(task.url)
         detail.append(f"answered {state.status}" if state.status else "")
-    first = eyes.look_around(("sso",))
+    first = _first_look(eyes, trip)
     trip.start_at(first)
     if state.status >= 400 and not trip.has_left():
         return page.facts(http_status=state.status)
@@ -65,6 +65,20 @@ def _travel(eyes: Eyes, trip: RoundTrip, task: CheckTask) -> Facts:
             return arrived_or_facts
         look = arrived_or_facts
     return _confirm(eyes, trip, first, look, task.url)
+
+
+def _first_look(eyes: Eyes, trip: RoundTrip) -> Look:
+    """Where the entry point leads to. Beside it, a page of the partner's is told from a provider's only by its way to
+    one, which may be drawn late."""
+    first = eyes.look_around(("sso",))
+    if not trip.is_beside(first):
+        return first
+
+    def leads_on() -> Look | None:
+        look = eyes.look_around(("sso",))
+        return look if "sso" in look.ways else None
+
+    return eyes.page.poll(leads_on, _BEFORE_OPENING_SECONDS) or eyes.look_around(("sso",))
 
 
 def _leave(eyes: Eyes, trip: RoundTrip, credentials: Credentials | None) -> Facts | None:
@@ -95,17 +109,19 @@ def _leave(eyes: Eyes, trip: RoundTrip, credentials: Credentials | None) -> Fact
         way = way or (look.ways.get("opener") if not clicked else None)
         if way is None:
             break
-        eyes.tried.append(way.sign)
-        clicked = _follow(page, way)
+        said = _follow(page, way)
+        if said is not None:
+            eyes.tried.append(way.sign)
+            clicked = said
     stayed = f"It never left {trip.home}: " + (f"clicked {clicked}." if clicked else "nothing to start SSO with.")
     notice = next(iter(eyes.look_here().notices), None)
     return page.facts(login=LoginFinding.SSO_FAILED, detail=stayed, said=notice)
 
 
-def _follow(page: Page, way: Way) -> str:
-    """Clicks, and goes with it when a window of its own opens."""
+def _follow(page: Page, way: Way) -> str | None:
+    """Clicks, and goes with it when a window of its own opens. None when the page replaced the control."""
     windows = set(page.driver.window_handles)
-    said = click(page, way.control, way.says)
+    said = click_if_there(page, way.control, way.says)
     new = [handle for handle in page.driver.window_handles if handle not in windows]
     if new:
         page.driver.switch_to.window(new[0])

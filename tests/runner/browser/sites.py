@@ -30,6 +30,7 @@ def make_app() -> web.Application:
     app[CLOSING] = asyncio.Event()
     app.on_shutdown.append(_no_more_news)
     app.router.add_get("/basic/{rest:.*}", _basic)
+    app.router.add_get("/moved", _move)
     app.router.add_get("/account", _account)
     app.router.add_get("/plain-account", _account)
     app.router.add_route("*", "/profile", _profile)
@@ -69,7 +70,7 @@ async def _page(request: web.Request) -> web.StreamResponse:
 
 
 async def _static(request: web.Request) -> web.Response:
-    return _html(page_text(request.match_info["page"], request.query))
+    return _html(page_text(request.match_info["page"], request.query), int(request.query.get("served", "200")))
 
 
 async def _account(request: web.Request) -> web.StreamResponse:
@@ -112,6 +113,7 @@ async def _take_code(request: web.Request) -> web.StreamResponse:
 
 
 async def _enter_by_script(request: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(float(request.query.get("takes", "0")))
     if not _right(await request.json()):
         return web.json_response({}, status=int(request.query.get("status", "401")))
     answer = web.json_response({"token": "t-" + str(int(time.time()))})
@@ -131,6 +133,10 @@ async def _no_more_news(app: web.Application) -> None:
 
 async def _say(request: web.Request) -> web.Response:
     return _html(page_text("words", {}, request.query["words"]), int(request.query.get("status", "200")))
+
+
+async def _move(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPMovedPermanently(request.query["to"])
 
 
 async def _basic(request: web.Request) -> web.StreamResponse:

@@ -32,6 +32,9 @@ async def other_site() -> AsyncIterator[str]:
         "very_late",  # drawn after 3.5 s
         "consent_wall",  # drawn once a consent dialog in a frame is answered
         "consent_banner",  # covered by a banner in a shadow root
+        "fading_banner",  # covered by one that takes its time to go
+        "leads_on",  # a script leads on while it is looked at
+        "redrawn_opener",  # drawn anew between the look and the click
         "replaced_fields",  # drawn anew while it is being filled
         "name_step",  # name first; leads to an account's page with fields of its own
     ],
@@ -59,6 +62,17 @@ async def test_a_form_in_frames_of_another_site_is_found_and_refuses(check: Chec
     entry = f"{site}/nested_frames?other={quote(other_site)}"
     report = await check(entry, credentials=WRONG, patience_seconds=5)
     assert report.outcome.code == "credentials_rejected", report
+
+
+async def test_a_frame_that_cannot_be_loaded_breaks_nothing_else(check: Check, site: str, closed_url: str) -> None:
+    report = await check(f"{site}/broken_frame?other={quote(closed_url)}", patience_seconds=4)
+    assert report.outcome.code == "success", report
+
+
+async def test_a_form_s_own_frame_that_cannot_be_loaded_is_told(check: Check, site: str, closed_url: str) -> None:
+    inside = quote(f"{site}/static/frame_to?to={quote(closed_url)}", safe="")
+    report = await check(f"{site}/broken_frame?other={inside}", patience_seconds=4)
+    assert report.outcome.code == "connection_refused", report
 
 
 @pytest.mark.parametrize(

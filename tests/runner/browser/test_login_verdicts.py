@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Coroutine
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
 from services.runner.browser.attempt import AttemptReport, Credentials
+from services.runner.browser.settings import SAFE_CHROMIUM_ARGUMENTS
 
 Check = Callable[..., Coroutine[Any, Any, AttemptReport]]
 WRONG = Credentials("probe", "last-years")
@@ -52,6 +53,27 @@ async def test_words_that_stood_there_before_do_not_count(check: Check, site: st
     assert report.outcome.code == "login_not_confirmed", report
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "api_form?served=401&takes=2",
+        "api_form?served=403&takes=2",
+        "api_form?telemetry=403&takes=2",
+        "static/storage?served=404",  # whatever the address, the same application answers
+    ],
+)
+async def test_a_status_that_is_not_that_of_the_log_in_refuses_nothing(check: Check, site: str, page: str) -> None:
+    report = await check(f"{site}/{page}", patience_seconds=4)
+    assert report.outcome.code == "success", report
+
+
+@pytest.mark.parametrize("query", ["", "served=401", "takes=2", "telemetry=204", "telemetry=403"])
+async def test_a_status_refuses_without_words(check: Check, site: str, query: str) -> None:
+    report = await check(f"{site}/api_form?{query}", credentials=WRONG)
+    assert report.outcome.code == "credentials_rejected", report
+    assert "answered 401 to the log-in" in report.outcome.message or query == "telemetry=403"
+
+
 async def test_what_is_offered_on_the_way_is_declined(check: Check, site: str) -> None:
     report = await check(f"{site}/both?next=stay", patience_seconds=4)
     assert report.outcome.code == "success", report
@@ -68,6 +90,24 @@ async def test_http_authentication(check: Check, site: str) -> None:
     report = await check(f"{site}/basic/")
     assert report.outcome.code == "success", report
     assert report.final_url == f"{site}/basic/"
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"),
+    [
+        ("http://SHOP.test:{port}/basic/", "success"),
+        ("http://shop.test:{port}/moved?to=http://www.shop.test:{port}/basic/", "success"),
+        # Nobody stored a log-in for that host, so none is given, and none is refused.
+        ("http://shop.test:{port}/moved?to=http://other.test:{port}/basic/", "http_4xx"),
+    ],
+)
+async def test_http_authentication_where_the_entry_point_leads_to(
+    check: Check, site: str, entry: str, code: str
+) -> None:
+    names = ("--host-resolver-rules=MAP *.test 127.0.0.1",)
+    address = entry.format(port=urlsplit(site).port)
+    report = await check(address, browser_arguments=SAFE_CHROMIUM_ARGUMENTS + names)
+    assert report.outcome.code == code, report
 
 
 async def test_http_authentication_that_is_refused(check: Check, site: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.runner.browser.attempt import AttemptReport, Credentials
+from services.runner.browser.attempt import AttemptReport, CheckTask, Credentials
 from shared.domain.totp import read_totp_secret
 from tests.runner.browser.conftest import GOOD
 from tests.runner.browser.sites import SECRET
@@ -79,5 +79,26 @@ async def test_a_code_that_others_used_up_is_our_trouble(check: Check, site: str
     report = await check(
         f"{site}/both?next=code", credentials=with_secret(SECRET), spend_code=spent, timeout_seconds=10
     )
+    assert report.outcome.code == "internal_error", report
+    assert "No unused one-time code was left" in report.outcome.message
+
+
+@pytest.mark.parametrize("taken", [0, 100])
+async def test_a_form_that_takes_the_code_as_well(check: Check, site: str, taken: int) -> None:
+    spent = Spent(taken=taken)
+    report = await check(f"{site}/with_code", credentials=with_secret(SECRET), spend_code=spent, timeout_seconds=10)
+    assert report.outcome.code == ("internal_error" if taken else "success"), report
+    assert taken == 0 or "No unused one-time code was left" in report.outcome.message
+
+
+async def test_a_page_that_sends_no_code_has_refused_none(check: Check, site: str) -> None:
+    entry = f"{site}/both?next=idle_code"
+    report = await check(entry, credentials=with_secret(SECRET), spend_code=Spent())
+    assert report.outcome.code == "login_not_confirmed", report
+
+
+async def test_a_code_that_is_missing_on_the_way_back_from_the_provider_is_our_trouble(check: Check, shop: str) -> None:
+    task = CheckTask("sso", f"{shop}/tyrell/sso?kind=code", with_secret(SECRET))
+    report = await check("", checks=(task,), spend_code=Spent(taken=100), timeout_seconds=10)
     assert report.outcome.code == "internal_error", report
     assert "No unused one-time code was left" in report.outcome.message

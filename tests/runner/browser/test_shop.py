@@ -51,11 +51,18 @@ async def test_a_product_page_that_is_not_there(check: Check, shop: str) -> None
     assert report.outcome.code == "http_5xx"
 
 
-@pytest.mark.parametrize("kind", ["", "express"])
+@pytest.mark.parametrize("kind", ["", "express", "redrawn"])
 async def test_a_checkout_reaches_its_first_step(check: Check, shop: str, kind: str) -> None:
     report = await check("", checks=(checkout(shop, f"{shop}/acme/product?kind={kind}"),))
     assert report.outcome.code == "success", report
     assert report.final_url == f"{shop}/acme/checkout"
+
+
+@pytest.mark.parametrize("path", ["product?kind=at-once", "checkout/last"])
+async def test_a_label_of_product_pages_may_be_that_of_the_last_button(check: Check, shop: str, path: str) -> None:
+    report = await check("", checks=(checkout(shop, f"{shop}/acme/{path}"),))
+    assert report.outcome.code == "element_missing", report
+    assert report.final_url == f"{shop}/acme/checkout/last"
 
 
 async def test_one_log_in_serves_all_checks_of_a_session(check: Check, shop: str) -> None:

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from examples.shop.sso import REFUSAL
 from services.runner.browser.attempt import AttemptReport, CheckTask, Credentials, Marker
+from services.runner.browser.settings import SAFE_CHROMIUM_ARGUMENTS
 from tests.runner.browser.conftest import GOOD
 
 Check = Callable[..., Coroutine[Any, Any, AttemptReport]]
@@ -27,7 +29,7 @@ def redirects_of(report: AttemptReport) -> list[dict[str, Any]]:
     return redirects
 
 
-@pytest.mark.parametrize("kind", ["", "consent", "window"])
+@pytest.mark.parametrize("kind", ["", "consent", "window", "silent"])
 async def test_logs_in_through_the_provider(check: Check, shop: str, kind: str) -> None:
     report = await check("", checks=sso(f"{shop}/tyrell/sso?kind={kind}"), patience_seconds=5)
     assert report.outcome.code == "success", report
@@ -51,6 +53,19 @@ async def test_the_redirect_chain_is_in_the_evidence(check: Check, shop: str) ->
 async def test_starts_at_the_provider_when_the_partner_sends_us_there(check: Check, shop: str) -> None:
     report = await check("", checks=sso(f"{shop}/tyrell/start"))
     assert report.outcome.code == "success", report
+
+
+async def test_a_page_of_the_partner_s_at_another_host_is_no_provider(check: Check, site: str) -> None:
+    port = urlsplit(site).port
+    names = ("--host-resolver-rules=MAP *.test 127.0.0.1",)
+    report = await check(
+        "",
+        checks=sso(f"http://shop.test:{port}/moved?to=http://login.shop.test:{port}/late_sso"),
+        browser_arguments=SAFE_CHROMIUM_ARGUMENTS + names,
+        patience_seconds=5,
+    )
+    assert report.outcome.code == "success", report
+    assert f"through idp.test:{port} in" in report.outcome.message
 
 
 async def test_a_marker_decides(check: Check, shop: str) -> None:

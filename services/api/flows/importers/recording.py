@@ -1,5 +1,6 @@
 """The story of an import: which tool made it, what its steps become, what is lifted out, what is still to be added."""
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from services.api.flows.importers.lifting import lift_credentials
 from services.api.flows.importers.selenium_ide import NoSuchTest, read_selenium_project
 from services.api.flows.schemas import Format, Imported, LiftedView, RecordedStepView, RecordingSent
 from services.api.flows.validation import judge
-from shared.domain.flow_rules import BINDING
+from shared.domain.shop_words import binding
 
 _POSITIVE = ("url_contains", "url_matches", "title_contains", "text_visible", "element_visible")
 _GUESS = "the recording expects nothing, so this was added from where it ended; check that it proves what you want"
@@ -65,13 +66,19 @@ def _told_format(recording: dict[str, Any]) -> Format:
 
 def _mark_what_is_final(draft: Draft) -> None:
     """Nothing that reads like placing an order is performed."""
+    buys = binding([list(_texts_of(step)) for step in draft.steps])
     for position, step in enumerate(draft.steps):
-        texts = [locator.get(name) for locator in step.get("locators") or () for name in ("text", "name")]
-        if step.get("do") == "click" and any(BINDING.search(text) for text in texts if text):
+        if buys[position]:
             step["final"] = True
             for told in draft.report:
                 if position in told.steps:
                     told.fate, told.reason = "changed", "it reads like placing an order, so the flow ends before it"
+
+
+def _texts_of(step: dict[str, Any]) -> Iterator[str]:
+    if step.get("do") == "click":
+        texts = (locator.get(name) for locator in step.get("locators") or () for name in ("text", "name"))
+        yield from (text for text in texts if text)
 
 
 def _begin_with_a_page(draft: Draft) -> None:

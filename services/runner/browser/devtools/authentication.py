@@ -6,6 +6,7 @@ The credentials travel from our memory to the browser's; they are in no address,
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 
 class DevToolsSilent(Exception):
@@ -24,6 +25,11 @@ class Authentication:
         self._origin = origin
         self._log_in = {"username": username, "password": password}
         self._asked: set[str] = set()
+
+    @property
+    def given(self) -> bool:
+        """Whether a site was told the log-in at all."""
+        return bool(self._asked)
 
     async def take(self, method: str, params: Mapping[str, Any], session: str) -> None:
         """One event of the browser's Fetch domain, which holds a request until it is answered."""
@@ -44,3 +50,18 @@ class Authentication:
             return {"response": "CancelAuth"}
         self._asked.add(request)
         return {"response": "ProvideCredentials", **self._log_in}
+
+
+def origin_to_answer(entry_point: str, asked: str) -> str | None:
+    """The origin of the page that asked, when it is the entry point's or where its own site leads from there: with or
+    without `www.`, by TLS now. Else None: nobody stored a log-in for it. Both addresses as the browser writes them."""
+    begun, came_to = urlsplit(entry_point), urlsplit(asked)
+    same_host = _plain(begun) == _plain(came_to)
+    upgraded = (begun.scheme, came_to.scheme) == ("http", "https")
+    if not same_host or not (upgraded or (begun.scheme, begun.port) == (came_to.scheme, came_to.port)):
+        return None
+    return f"{came_to.scheme}://{came_to.netloc.rpartition('@')[2]}"
+
+
+def _plain(address: SplitResult) -> str:
+    return (address.hostname or "").removeprefix("www.")

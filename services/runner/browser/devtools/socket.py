@@ -120,12 +120,12 @@ class DevTools:
                     await self.call("Target.closeTarget", targetId=target)
 
     @contextmanager
-    def answering(self, origin: str, username: str, password: str) -> Iterator[None]:
+    def answering(self, origin: str, username: str, password: str) -> Iterator[Authentication]:
         """For the attempt's thread. Raises DevToolsSilent."""
-        self._authentication = Authentication(self.call, origin, username, password)
+        self._authentication = answers = Authentication(self.call, origin, username, password)
         self._from_thread(self._everywhere("Fetch.enable", handleAuthRequests=True, patterns=[{"urlPattern": "*"}]))
         try:
-            yield
+            yield answers
         finally:
             self._from_thread(self._everywhere("Fetch.disable"))
             self._authentication = None

@@ -3,10 +3,10 @@
 from selenium.webdriver.remote.webelement import WebElement
 
 from services.runner.browser.attempt import Credentials
-from services.runner.browser.clicking import click
+from services.runner.browser.clicking import DRAWN_ANEW, click_if_there
 from services.runner.browser.log_in.fill import fill_form, send
 from services.runner.browser.log_in.look import Eyes, Look, Way
-from services.runner.browser.log_in.second_factor import fresh_code, give_code, key_of, type_code
+from services.runner.browser.log_in.second_factor import fresh_code, give_code, key_of, sent_since, type_code
 from services.runner.browser.log_in.verdict import Arrival, Seen, Sent, Then, Verdict
 from shared.domain.evidence import Facts, LoginFinding
 
@@ -80,14 +80,14 @@ class _Entering:
         assert look.code is not None
         if self._code_sent:
             return self._page.facts(login=LoginFinding.SECOND_FACTOR_REFUSED, detail="It asks for a code again.")
-        mark = self._page.heard()
         given = give_code(self._eyes, look.code, self._credentials.totp_secret)
         if isinstance(given, Facts):
             return given
+        form, mark = given
         self._code_sent = True
         self._sent = Sent.CODE
-        seen = self._see(look, given.fields[-1], mark)
-        if isinstance(seen, Seen) and seen.then is Then.STILL and self._page.heard() > mark:
+        seen = self._see(look, form.fields[-1], mark)
+        if isinstance(seen, Seen) and seen.then is Then.STILL and sent_since(self._page, mark):
             return self._page.facts(login=LoginFinding.SECOND_FACTOR_REFUSED, detail="It asks for a code again.")
         return seen
 
@@ -103,11 +103,13 @@ class _Entering:
         return self._see(seen.look, None, mark)
 
     def _choose(self, way: Way) -> str:
-        self._eyes.tried.append(way.sign)
-        said = click(self._page, way.control, way.says)
-        if way.submit is not None:
-            click(self._page, way.submit)
-        return said
+        """A control that the page replaced is left for the next look."""
+        said = click_if_there(self._page, way.control, way.says)
+        if said is not None and way.submit is not None:
+            click_if_there(self._page, way.submit)
+        if said is not None:
+            self._eyes.tried.append(way.sign)
+        return said or DRAWN_ANEW
 
     def _give_code_beside(self, look: Look) -> Facts | None:
         """A form that asks for name, password and code at once. Without a secret the field is left as it is."""
@@ -117,8 +119,10 @@ class _Entering:
         if isinstance(key, Facts):
             return key
         code = fresh_code(self._page, key)
+        if isinstance(code, Facts):
+            return code
         self._code_sent = True
-        type_code(self._page, self._eyes.look_here().code or look.code, code or "")
+        type_code(self._page, self._eyes.look_here().code or look.code, code)
         return None
 
     def _see(self, before: Look, field: WebElement | None, mark: int) -> Facts | Seen:

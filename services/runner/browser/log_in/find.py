@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from services.runner.browser.clicking import accept_consent_anywhere, click
+from services.runner.browser.clicking import DRAWN_ANEW, accept_consent_anywhere, click_if_there
 from services.runner.browser.log_in.look import Eyes, Look
 
 # In the order in which they are tried: the page's own log-in, a choice that leads to the password, a menu.
@@ -35,9 +35,11 @@ def find_form(eyes: Eyes, seconds: float, stop: Callable[[Look], bool] = lambda 
         if way is None or clicks == _MOST_CLICKS:
             continue
         clicks += 1
-        eyes.tried.append(way.sign)
         with page.step("open the log-in") as detail:
-            detail.append(click(page, way.control, way.says))
+            said = click_if_there(page, way.control, way.says)
+            detail.append(said or DRAWN_ANEW)
+        if said is not None:
+            eyes.tried.append(way.sign)
 
 
 def _ready(eyes: Eyes, quiet_since: float, stop: Callable[[Look], bool]) -> Look | None:

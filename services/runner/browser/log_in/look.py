@@ -11,11 +11,13 @@ from selenium.common.exceptions import (
     NoSuchShadowRootException,
     NoSuchWindowException,
     StaleElementReferenceException,
+    UnexpectedAlertPresentException,
     WebDriverException,
 )
 from selenium.webdriver.remote.webelement import WebElement
 
 from services.runner.browser.attempt import Marker
+from services.runner.browser.failures import PageTrouble
 from services.runner.browser.page import Page
 from shared.domain.site_words import Saying, refuses_code, saying_of
 
@@ -165,8 +167,14 @@ class Eyes:
                 look = self.look()
                 if look.form is None and look.code is None:
                     look = self._look_into(look.frames, deep - 1) if deep > 1 else None
-            except (NoSuchFrameException, WebDriverException):
+            except UnexpectedAlertPresentException:
+                raise  # the driver has dismissed the dialog, so what it said stands nowhere else
+            except WebDriverException:
                 look = None  # it is being replaced; the next look sees what by
+            except PageTrouble as trouble:
+                if "net_error" not in trouble.facts:
+                    raise
+                look = None  # an advertisement that is blocked is no trouble of the page around it
             if look is not None:
                 return look
             self.page.driver.switch_to.parent_frame()

@@ -1,7 +1,7 @@
 """Where an SSO log-in went: between the partner's site, its home, and the identity provider."""
 
 import re
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,16 +27,23 @@ class RoundTrip:
 
     def __init__(self, page: Page, entry_point: str) -> None:
         self.home = _host(entry_point)
+        self._homes = {_plain(self.home)}
         self._page = page
         self._mark = page.heard()
         self._provider: str | None = None
         self._seen: list[str] = []
+
+    def is_beside(self, look: Look) -> bool:
+        """Whether it came to another host of the partner's, or to a provider there."""
+        host = _host(look.url)
+        return not self._is_home(host) and _same_site(host, self.home)
 
     def start_at(self, look: Look) -> None:
         """The entry point may lead to another host of the partner's before SSO begins."""
         host = _host(look.url)
         if "sso" in look.ways and _same_site(host, self.home):
             self.home = host
+            self._homes.update(_plain(each) for each in (host, *self._hosts()) if _same_site(each, host))
 
     def come_to_provider(self, look: Look) -> str:
         """From here on, other hosts of the partner's site are home as well. Returns the provider's host."""
@@ -80,12 +87,11 @@ class RoundTrip:
         return " → ".join([*places[:_MOST_IN_TEXT], *left_out])
 
     def error_brought_back(self) -> str | None:
-        """What the provider's answer said in the address of the partner's callback (RFC 6749, 4.1.2.1)."""
-        for exchange in self._page.exchanges_since(self._mark):
-            address = urlsplit(exchange.url)
-            if not exchange.main_document or not self._is_home(_host(exchange.url)):
-                continue
-            given = parse_qs(address.query) | parse_qs(address.fragment)
+        """What the provider's last answer said in the address of the partner's callback (RFC 6749, 4.1.2.1). One before
+        it may only have said that it knows nobody yet."""
+        documents = [exchange.url for exchange in self._page.exchanges_since(self._mark) if exchange.main_document]
+        back = takewhile(lambda url: self._is_home(_host(url)), reversed(documents))
+        for given in (parse_qs(urlsplit(url).query) for url in reversed([*back])):
             if "error" in given:
                 words = ": ".join(values[0] for name in ("error", "error_description") if (values := given.get(name)))
                 told = self._page.mask.beginning(words, 200)
@@ -94,6 +100,8 @@ class RoundTrip:
 
     def judge(self, facts: Facts) -> Facts:
         """Facts of logging in at the provider, or of what the partner said when we came back."""
+        if facts.fault is not None:
+            return facts
         if self._is_home(facts.site):
             error = self.error_brought_back()
             answered = f"{facts.site} answered {facts.http_status} on the way back." if facts.http_status else ""
@@ -135,7 +143,7 @@ class RoundTrip:
         return [host for host in map(_host, heard) if host] or self._seen
 
     def _is_home(self, host: str) -> bool:
-        if _plain(host) == _plain(self.home):
+        if _plain(host) in self._homes:
             return True
         return self._provider is not None and host != self._provider and _same_site(host, self.home)
 

@@ -2,7 +2,7 @@
 
 import time
 
-from services.runner.browser.clicking import click
+from services.runner.browser.clicking import click_if_there
 from services.runner.browser.log_in.fill import press_enter, type_into
 from services.runner.browser.log_in.look import CodeForm, Eyes, Look
 from services.runner.browser.page import Page
@@ -13,23 +13,24 @@ _NO_SECRET = "The site asks for a one-time code, but no TOTP secret is stored."
 _ANSWERED_WITHIN_SECONDS = 3.0
 
 
-def give_code(eyes: Eyes, form: CodeForm, totp_secret: str | None) -> Facts | CodeForm:
-    """Types and sends a code that was never used; returns the form it was typed into, or facts when there is none."""
+def give_code(eyes: Eyes, form: CodeForm, totp_secret: str | None) -> Facts | tuple[CodeForm, int]:
+    """Types and sends a code that was never used; returns the form it was typed into, and how many exchanges there were
+    by then. Facts when there is no code."""
     page = eyes.page
     key = key_of(page, totp_secret)
     if isinstance(key, Facts):
         return key
     with page.step("wait for a fresh one-time code"):
         code = fresh_code(page, key)
-    if code is None:
-        return page.facts(fault=Fault.CODES_SPENT, detail="other checks of the account used them")
+    if isinstance(code, Facts):
+        return code
     with page.step("give the one-time code") as detail:
         before = eyes.look_here()
         form = before.code or form
         mark = page.heard()
         type_code(page, form, code)
         detail.append(_send(eyes, mark, before, code))
-    return form
+    return form, mark
 
 
 def key_of(page: Page, totp_secret: str | None) -> TotpKey | Facts:
@@ -41,8 +42,9 @@ def key_of(page: Page, totp_secret: str | None) -> TotpKey | Facts:
         return page.facts(login=LoginFinding.UNCONFIRMED, detail=f"The stored TOTP secret {error}.")
 
 
-def fresh_code(page: Page, key: TotpKey) -> str | None:
-    """A code that is used for the first time and lives some seconds more; waits for one, as long as the check may."""
+def fresh_code(page: Page, key: TotpKey) -> str | Facts:
+    """A code that is used for the first time and lives some seconds more; waits for one, as long as the check may.
+    Facts when none comes in that time."""
     while True:
         now = time.time()
         step = key.fresh_step(now)
@@ -53,7 +55,7 @@ def fresh_code(page: Page, key: TotpKey) -> str | None:
             return code
         wait = wait or key.seconds_until(step + 1, now)
         if wait > page.clock.left():
-            return None
+            return page.facts(fault=Fault.CODES_SPENT, detail="other checks of the account used them")
         page.clock.over.wait(wait)
         page.check_time()
 
@@ -70,7 +72,7 @@ def _send(eyes: Eyes, mark: int, before: Look, code: str) -> str:
     """Many pages send a code by themselves with its last digit; then nothing more may be sent."""
     page = eyes.page
     seen = eyes.look_here()
-    if _posted(page, mark):
+    if sent_since(page, mark):
         # Others only let the server look at the field, and the code stands there as it was typed.
         answered = page.poll(lambda: _answered(eyes, mark), _ANSWERED_WITHIN_SECONDS)
         if answered is None or not _untouched(answered, before, code):
@@ -79,12 +81,14 @@ def _send(eyes: Eyes, mark: int, before: Look, code: str) -> str:
     if seen.code is None:
         return "sent by the page itself"
     if seen.code.submit is not None:
-        return f"by {click(page, seen.code.submit)}"
+        said = click_if_there(page, seen.code.submit)
+        return f"by {said}" if said is not None else "sent by the page itself"
     press_enter(page, seen.code.fields[-1])
     return "by Enter"
 
 
-def _posted(page: Page, mark: int) -> bool:
+def sent_since(page: Page, mark: int) -> bool:
+    """Whether the page sent anything; that it asks for news is nothing."""
     return any(each.main_document or each.method != "GET" for each in page.exchanges_since(mark))
 
 

@@ -110,7 +110,9 @@ class Verdict:
         now = page.clock.elapsed()
         if pending or now - looked_at > 1.0:  # the driver holds our look back while a page loads
             self._quiet_since = now
-        return Seen(Then.STILL, look) if now - self._quiet_since >= page.patience else None
+        if now - self._quiet_since < page.patience:
+            return None
+        return self._ended(look, stands, at_last=True) or Seen(Then.STILL, look)
 
     def _stands(self, look: Look) -> bool:
         """Whether the form that was sent still stands."""
@@ -121,37 +123,37 @@ class Verdict:
         asked = look.form is not None and (look.form.password is not None or name_asked)
         return asked or (self._sent is Sent.CODE and look.code is not None)
 
-    def _ended(self, look: Look, stands: bool) -> Facts | None:
+    def _ended(self, look: Look, stands: bool, at_last: bool = False) -> Facts | None:
         there = look.welcomes if self._arrived is None else self._arrived(look)
         if look.marked or (there and not stands and look.welcomes):
             return None
-        facts, status = self._page.facts, look.status or None
+        facts, status = self._page.facts, self._status(look)
         if self._sent is Sent.CODE and stands:
-            return self._code_refused(look)
+            return self._code_refused(look, at_last)
         heard = look.new_saying(self._before)
         if heard is not None and not (heard[1] is Saying.MAINTENANCE and stands):
-            return judged(facts, heard, status)
+            return judged(facts, heard, status or None)
         if look.captcha and not self._before.captcha:
             return facts(login=LoginFinding.CAPTCHA)
-        refused = self._refusing_status(look)
+        refused = self._refusing_status(look, at_last)
         if (
             refused is not None
             and self._elapsed() > _REFUSED_BY_STATUS_AFTER_SECONDS
-            and (stands or look.status in (401, 403))
+            and (stands or status in (401, 403))
         ):
             saying = Saying.RATE_LIMITED if refused == _TOO_MANY else None
             said = look.new_notice(self._before)
             return facts(login=LoginFinding.REFUSED, said=said, saying=saying, http_status=refused)
-        if look.status >= 400 and not stands and look.code is None:
-            return facts(http_status=look.status)
+        if status >= 400 and not stands and look.code is None:
+            return facts(http_status=status)
         return None
 
-    def _code_refused(self, look: Look) -> Facts | None:
+    def _code_refused(self, look: Look, at_last: bool) -> Facts | None:
         refused = LoginFinding.SECOND_FACTOR_REFUSED
         said = look.code_refusal(self._before)
         if said is not None:
             return self._page.facts(login=refused, said=said)
-        if self._refusing_status(look) is not None and self._elapsed() > _REFUSED_BY_STATUS_AFTER_SECONDS:
+        if self._refusing_status(look, at_last) is not None and self._elapsed() > _REFUSED_BY_STATUS_AFTER_SECONDS:
             return self._page.facts(login=refused, said=look.new_notice(self._before))
         return None
 
@@ -201,15 +203,25 @@ class Verdict:
             for exchange in since
         )
 
-    def _refusing_status(self, look: Look) -> int | None:
-        if look.status in (*_SAYS_NO, _TOO_MANY):
+    def _status(self, look: Look) -> int:
+        """That of the answer to what was sent; 0 while the page is still the one from before."""
+        if not self._page.hears_network():
             return look.status
-        site = urlsplit(look.url).hostname
-        for exchange in self._page.exchanges_since(self._mark):
-            posted = exchange.background and exchange.method != "GET" and urlsplit(exchange.url).hostname == site
-            if posted and exchange.status in (*_SAYS_NO, _TOO_MANY):
-                return exchange.status
-        return None
+        documents = [each for each in self._page.exchanges_since(self._mark) if each.kind == "Document"]
+        return look.status if any(each.status == look.status for each in documents) else 0
+
+    def _refusing_status(self, look: Look, at_last: bool) -> int | None:
+        """Of the page, or of what it posted. Pages post other things than the log-in, too: where some are answered
+        kindly, or not yet, a status tells nothing before all has been quiet."""
+        refusing, status, site = (*_SAYS_NO, _TOO_MANY), self._status(look), urlsplit(look.url).hostname
+        if status in refusing:
+            return status
+        since = self._page.exchanges_since(self._mark)
+        posted = [each for each in since if each.background and each.method != "GET"]
+        posted = [each for each in posted if urlsplit(each.url).hostname == site]
+        refused = [each.status for each in posted if each.status in refusing]
+        alone = len(refused) == len(posted) and all(each.ended for each in since if each.main_document)
+        return refused[0] if refused and (alone or at_last) else None
 
     def _press_enter_if_nothing_happened(self) -> None:
         """The button may have been the wrong one. Only where the network is heard: nothing may be sent twice."""

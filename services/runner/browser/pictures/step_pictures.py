@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import replace
 
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import UnexpectedAlertPresentException, WebDriverException
 from selenium.webdriver import Remote
 
 from services.runner.browser.attempt import Evidence, Step
@@ -48,7 +48,7 @@ class StepPictures:
         self._due = number
 
     def step_begins(self, seconds_left: float) -> None:
-        """Never raises."""
+        """Raises UnexpectedAlertPresentException alone, whose dialog is gone with it."""
         number, self._due = self._due, None
         if number is None or not self._wanted or seconds_left < _PICTURE_SECONDS or not self._worth_it():
             return
@@ -58,6 +58,8 @@ class StepPictures:
                 self._keep(number, take_png(self._driver, self._mask))
                 return
             target = None if self._devtools.only_page() else self._driver.current_window_handle
+        except UnexpectedAlertPresentException:
+            raise
         except (WebDriverException, ConnectionTrouble, NotHidden):
             return
         self._changed_since = changed = threading.Event()

@@ -8,6 +8,7 @@ from selenium.common.exceptions import (
     InvalidElementStateException,
     MoveTargetOutOfBoundsException,
     StaleElementReferenceException,
+    UnexpectedAlertPresentException,
     WebDriverException,
 )
 
@@ -19,8 +20,9 @@ from services.runner.browser.steps.walk import LogInFailed, StepFailed, Walk
 from shared.domain.evidence import Facts, LoginFinding, PageFinding
 from shared.domain.flow import Flow, Step, WindowStep
 
-# What a site does to a step. Everything else is trouble of ours, and ends the flow at once.
-_SITES_DOING = (StepFailed, LogInFailed, PageTrouble)
+# What a site does to a step, or says in a dialog between two. Everything else is trouble of ours, and ends the flow at
+# once.
+_SITES_DOING = (StepFailed, LogInFailed, PageTrouble, UnexpectedAlertPresentException)
 _FOUND_OUT = {"net_error", "timed_out", "dialog"}
 _IN_THE_WAY = (
     ElementClickInterceptedException,

@@ -3,7 +3,7 @@
 from services.runner.browser.log_in.second_factor import fresh_code, key_of
 from services.runner.browser.page import Page
 from services.runner.browser.steps.walk import LogInFailed
-from shared.domain.evidence import Facts, Fault
+from shared.domain.evidence import Facts
 
 
 def code_for(page: Page, secret: str) -> str:
@@ -12,7 +12,6 @@ def code_for(page: Page, secret: str) -> str:
     if isinstance(key, Facts):
         raise LogInFailed(key)
     code = fresh_code(page, key)
-    if code is None:
-        spent = page.facts(fault=Fault.CODES_SPENT, detail="other checks of the account used them")
-        raise LogInFailed(spent)
+    if isinstance(code, Facts):
+        raise LogInFailed(code)
     return code
