@@ -4,7 +4,7 @@ const clickable = () => all.filter((node) =>
    (node.tagName.includes("-") && /button|btn|link/i.test(node.tagName)) || (/^(DIV|SPAN|LI)$/.test(node.tagName) && (node.onclick || node.hasAttribute("tabindex") && getComputedStyle(node).cursor === "pointer"))));
 const signOf = (node) => [node.tagName, words(node), node.getAttribute("href") || "", node.id].join("|");
 const hint = (node) => [words(node), node.id, String(node.getAttribute("class") || ""), node.getAttribute("href") || "", node.getAttribute("data-testid") || ""].join(" ");
-const says = (node) => node.type === "radio" ? labelOf(node) : words(node);
+const says = (node) => node.type === "radio" ? labelOf(node) : briefly(node);
 const own = (node) => node.tagName === "INPUT" && node.type !== "radio" ? node.value : first(node);
 
 const sends = (node) => node.form && node.type !== "button" && inputs.some((input) => input.form === node.form);
