@@ -15,7 +15,7 @@ const sends = (node) => node.form && node.type !== "button" && inputs.some((inpu
 const ROLES = {
   // A log-in link of the page's own log-in, however it is named.
   opener: (node, text) => text.length <= 40 && LOG_IN.test(text) && !OTHER.test(text) && !REGISTER.test(text) && !sends(node) ? 3 : !text && /log-?in|sign-?in/i.test(hint(node)) ? 2 : 0,
-  menu: (node, text) => text.length <= 30 && ACCOUNT_MENU.test(hint(node)) && !REGISTER.test(text) && !/mailto:|tel:/.test(node.getAttribute("href") || "") && !leaves(node) ? (/account|profil|user|avatar|konto|compte|cuenta/i.test(hint(node)) ? 2 : 1) : 0,
+  menu: (node, text) => text.length <= 30 && (ACCOUNT_MENU.test(hint(node)) || NOBODY.test(text)) && !REGISTER.test(text) && !/mailto:|tel:/.test(node.getAttribute("href") || "") && !leaves(node) ? (/account|profil|user|avatar|konto|compte|cuenta/i.test(hint(node)) ? 2 : 1) : 0,
   password_way: (node, text) => text.length <= 60 && PASSWORD_WAY.test(text) && !/forgot|reset|vergessen|oubli|olvid|dimentic|vergeten|esquec/i.test(text) ? 2 : 0,
   sso: (node, text) => text.length <= 80 && SSO.test(text) && !NOT_SSO.test(text) && !REGISTER.test(text) ? (/\bsso\b|single|saml|company|work|corporate|enterprise|organi[sz]|firmen|unternehmen|entreprise|empresa|aziend|bedrijf/i.test(text) ? 4 : OTHER.test(text) ? 2 : 3) : /\b(sso|saml|oidc|oauth2?|openid)\b/i.test(hint(node)) && LOG_IN.test(text) ? 2 : 0,
   authenticator: (node, text) => text.length <= 120 && AUTHENTICATOR.test(text) && !NOT_AUTHENTICATOR.test(text) ? 3 : 0,
