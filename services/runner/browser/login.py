@@ -37,8 +37,15 @@ def log_in(page: Page, task: CheckTask) -> Facts:
             return state_or_facts
         state = state_or_facts
     with page.step("find the log-in form") as detail:
-        look = find_form(eyes, page.patience if state.status < 400 else min(page.patience, 1.0))
+        seconds = page.patience if state.status < 400 else min(page.patience, 1.0)
+        look = find_form(eyes, seconds, stop=lambda look: _asks_for_password(page, look))
         detail.append({"both": "on one page", "user": "name first"}.get(look.form.kind, "") if look.form else "none")
+    protected = _asked_behind_a_link(page, look, task)
+    if protected is not None:
+        state_or_facts = _authenticate(eyes, task, protected)
+        if isinstance(state_or_facts, Facts):
+            return state_or_facts
+        look = eyes.look_around()
     if look.form is None:
         return nothing_to_log_in_by(eyes, look, state.status)
     if task.credentials is None:
@@ -100,15 +107,27 @@ def _nothing_came(eyes: Eyes, look: Look) -> str:
     return f"The form still stands after {page.patience:g} s."
 
 
-def _asks_for_password(page: Page, state: PageState) -> bool:
+def _asks_for_password(page: Page, state: PageState | Look) -> bool:
     """By HTTP authentication, which only the network tells of."""
     documents = [exchange for exchange in page.exchanges() if exchange.main_document]
     return state.status == 401 and bool(documents) and documents[-1].asks_for_password
 
 
-def _authenticate(eyes: Eyes, task: CheckTask) -> Facts | PageState:
-    """HTTP authentication. The page behind it, when that has a form of its own; or facts."""
-    page, address = eyes.page, urlsplit(task.url)
+def _asked_behind_a_link(page: Page, look: Look, task: CheckTask) -> str | None:
+    """Where a public page led to when that asks for HTTP authentication. Other origins are not given the log-in so."""
+    if look.form is not None or not _asks_for_password(page, look):
+        return None
+    # A browser may show a page of its own there.
+    asked_at = next(exchange.url for exchange in reversed(page.exchanges()) if exchange.main_document)
+    led_to, begun = urlsplit(asked_at), urlsplit(task.url)
+    same = (led_to.scheme, led_to.hostname, led_to.port) == (begun.scheme, begun.hostname, begun.port)
+    return asked_at if same else None
+
+
+def _authenticate(eyes: Eyes, task: CheckTask, asked_at: str | None = None) -> Facts | PageState:
+    """HTTP authentication, at the entry point unless it was asked for elsewhere. The page behind it, when that has a
+    form of its own; or facts."""
+    page, address, protected = eyes.page, urlsplit(task.url), asked_at or task.url
     if eyes.look_around().form is not None:
         return page.state()
     if task.credentials is None:
@@ -116,7 +135,7 @@ def _authenticate(eyes: Eyes, task: CheckTask) -> Facts | PageState:
     with page.step("answer the HTTP authentication") as detail:
         origin = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
         with page.answer_authentication(origin, task.credentials.username, task.credentials.password):
-            state = page.open(task.url)
+            state = page.open(protected)
         detail.append(f"answered {state.status}")
     if state.status in (401, 403):
         return page.facts(login=LoginFinding.REFUSED, http_status=state.status)
@@ -124,7 +143,7 @@ def _authenticate(eyes: Eyes, task: CheckTask) -> Facts | PageState:
         return page.facts(http_status=state.status)
     if eyes.look_around().form is not None:
         return state
-    with page.step("open the entry point again") as detail:
-        again = page.open(task.url)
+    with page.step("open the page again") as detail:
+        again = page.open(protected)
         detail.append(f"answered {again.status}")
     return page.facts(login=LoginFinding.IN if again.status < 400 else LoginFinding.SESSION_LOST)
