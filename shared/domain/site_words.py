@@ -35,8 +35,8 @@ _ACCOUNT = (
 )
 _EITHER = f"{_ACCOUNT}|{_PASSWORD}"
 _NEGATIVE = (
-    r"wrong|incorrect|invalid|unknown|\bbad\b|not recogni[sz]ed|not found|doesn.t (?:match|exist)"
-    r"|do(?:es)? not (?:match|exist)|don.t match|not match|not correct|not valid|no match|fail|denied|mismatch"
+    r"wrong|incorrect|invalid|unknown|\bbad\b|no match|fail|denied|mismatch"
+    r"|(?:not|n.t) (?:match|exist|recogni[sz]e|found|find|correct|valid|right)"
     r"|falsch|ung(?:ü|ue)ltig|nicht gefunden|inkorrekt|nicht korrekt|nicht richtig|stimm\w* nicht"
     r"|fehlgeschlagen|unbekannt|abgelehnt|incorrecte?s?|invalides?|erron(?:é|e)|inconnu|(?:é|e)chou(?:é|e)"
     r"|(?:é|e)chec|ne correspond|incorrect[oa]s?|no v(?:á|a)lid|inv(?:á|a)lid|err(?:ó|o)ne|no coincide"

@@ -34,13 +34,20 @@ def log_in(page: Page, task: CheckTask) -> Facts:
         state = page.open(task.url)
         detail.append(f"answered {state.status}" if state.status else "")
     if _asks_for_password(page, state, mark):
-        state_or_facts = _authenticate(eyes, task, mark)
+        state_or_facts = _authenticate(eyes, task, mark, task.url)
         if isinstance(state_or_facts, Facts):
             return state_or_facts
         state = state_or_facts
     with page.step("find the log-in form") as detail:
-        look = find_form(eyes, page.patience if state.status < 400 else min(page.patience, 1.0))
+        seconds = page.patience if state.status < 400 else min(page.patience, 1.0)
+        look = find_form(eyes, seconds, stop=lambda look: _asks_for_password(page, look, mark))
         detail.append({"both": "on one page", "user": "name first"}.get(look.form.kind, "") if look.form else "none")
+    protected = _asked_behind_a_link(page, look, mark)
+    if protected is not None:
+        state_or_facts = _authenticate(eyes, task, mark, protected)
+        if isinstance(state_or_facts, Facts):
+            return state_or_facts
+        look = eyes.look_around()
     if look.form is None:
         return nothing_to_log_in_by(eyes, look, state.status)
     if task.credentials is None:
@@ -102,7 +109,7 @@ def _nothing_came(eyes: Eyes, look: Look) -> str:
     return f"The form still stands after {page.patience:g} s."
 
 
-def _asks_for_password(page: Page, state: PageState, mark: int) -> bool:
+def _asks_for_password(page: Page, state: PageState | Look, mark: int) -> bool:
     """By HTTP authentication, which only the network tells of."""
     documents = _documents_since(page, mark)
     return state.status == 401 and bool(documents) and documents[-1].asks_for_password
@@ -112,8 +119,18 @@ def _documents_since(page: Page, mark: int) -> list[Exchange]:
     return [exchange for exchange in page.exchanges_since(mark) if exchange.main_document]
 
 
-def _authenticate(eyes: Eyes, task: CheckTask, mark: int) -> Facts | PageState:
-    """HTTP authentication. The page behind it, when that has a form of its own; or facts."""
+def _asked_behind_a_link(page: Page, look: Look, mark: int) -> str | None:
+    """Where a public page led to when that asks for HTTP authentication. Other origins are not given the log-in so."""
+    if look.form is not None or not _asks_for_password(page, look, mark):
+        return None
+    # A browser may show a page of its own there.
+    documents = _documents_since(page, mark)
+    asked_at = documents[-1].url
+    return asked_at if origin_to_answer(documents[0].url, asked_at) is not None else None
+
+
+def _authenticate(eyes: Eyes, task: CheckTask, mark: int, protected: str) -> Facts | PageState:
+    """HTTP authentication at the address `protected`. The page behind it, when that has a form of its own; or facts."""
     page, documents = eyes.page, _documents_since(eyes.page, mark)
     if eyes.look_around().form is not None:
         return page.state()
@@ -124,7 +141,7 @@ def _authenticate(eyes: Eyes, task: CheckTask, mark: int) -> Facts | PageState:
         return page.facts(http_status=401)
     with page.step("answer the HTTP authentication") as detail:
         with page.answer_authentication(origin, task.credentials.username, task.credentials.password) as answers:
-            state = page.open(task.url)
+            state = page.open(protected)
         detail.append(f"answered {state.status}")
     if state.status in (401, 403) and answers.given:
         return page.facts(login=LoginFinding.REFUSED, http_status=state.status)
@@ -132,7 +149,7 @@ def _authenticate(eyes: Eyes, task: CheckTask, mark: int) -> Facts | PageState:
         return page.facts(http_status=state.status)
     if eyes.look_around().form is not None:
         return state
-    with page.step("open the entry point again") as detail:
-        again = page.open(task.url)
+    with page.step("open the page again") as detail:
+        again = page.open(protected)
         detail.append(f"answered {again.status}")
     return page.facts(login=LoginFinding.IN if again.status < 400 else LoginFinding.SESSION_LOST)

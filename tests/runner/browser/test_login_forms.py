@@ -27,7 +27,9 @@ async def other_site() -> AsyncIterator[str]:
         "both",
         "unnamed",  # no name, no label, the first button is not the one
         "closed_shadow",  # two closed shadow roots deep
-        "menu",  # an icon opens a menu, whose item opens a dialog
+        "menu",  # an icon opens a menu, whose item opens a dialog; a guide for users is elsewhere
+        "guest",  # a menu that is called what one is before the log-in
+        "tooltip",  # the log-in link has a long one
         "choice",  # "use password instead"
         "very_late",  # drawn after 3.5 s
         "consent_wall",  # drawn once a consent dialog in a frame is answered

@@ -118,6 +118,14 @@ async def test_http_authentication_that_is_refused(check: Check, site: str) -> N
     assert not [text for text in told if "last-years" in text or "Basic " in text]
 
 
+async def test_http_authentication_behind_a_log_in_link(check: Check, site: str) -> None:
+    report = await check(f"{site}/basic_link", patience_seconds=4)
+    assert report.outcome.code == "success", report
+    assert report.final_url == f"{site}/basic/staff"
+    report = await check(f"{site}/basic_link", credentials=WRONG, patience_seconds=4)
+    assert report.outcome.code == "credentials_rejected", report
+
+
 async def test_http_authentication_without_credentials(check: Check, site: str) -> None:
     report = await check(f"{site}/basic/", credentials=None)
     assert report.outcome.code == "login_not_confirmed"

@@ -37,6 +37,11 @@ const words = (node) => {
   return tidy([...new Set(texts.filter(Boolean))].join(" ")).slice(0, 80);
 };
 const first = (node) => tidy(node.innerText) || words(node);
+// What a control is called: a tooltip that explains it at length is no part of that.
+const briefly = (node) => {
+  const said = words(node);
+  return said.length <= 40 ? said : first(node).slice(0, 80);
+};
 const labelOf = (node) => {
   const labels = node.labels ? [...node.labels].map((label) => label.textContent) : [];
   const root = node.getRootNode();

@@ -8,7 +8,7 @@ for (const node of all) {
   const tag = node.tagName;
   if (tag === "IFRAME" && /recaptcha\/(api2|enterprise)\/bframe|hcaptcha.*challenge|challenges\.cloudflare|arkoselabs|datadome|captcha-delivery/i.test(node.src) && shown(node) && inView(node)) captcha = true;
   if (/^(A|BUTTON|INPUT)$/.test(tag) || /^(menuitem|button|link)$/.test(node.getAttribute("role") || "")) {
-    const label = tag === "INPUT" && !/^(submit|button|image)$/.test(node.type) ? "" : words(node) || tidy(node.textContent).slice(0, 80);
+    const label = tag === "INPUT" && !/^(submit|button|image)$/.test(node.type) ? "" : briefly(node) || tidy(node.textContent).slice(0, 80);
     const path = (node.getAttribute("href") || "").split("?")[0];
     if ((label.length <= 40 && LOG_OUT.test(label)) || /log-?out|sign-?out|logoff|signoff/i.test(path)) welcomes = true;
   }

@@ -4,15 +4,18 @@ const clickable = () => all.filter((node) =>
    (node.tagName.includes("-") && /button|btn|link/i.test(node.tagName)) || (/^(DIV|SPAN|LI)$/.test(node.tagName) && (node.onclick || node.hasAttribute("tabindex") && getComputedStyle(node).cursor === "pointer"))));
 const signOf = (node) => [node.tagName, words(node), node.getAttribute("href") || "", node.id].join("|");
 const hint = (node) => [words(node), node.id, String(node.getAttribute("class") || ""), node.getAttribute("href") || "", node.getAttribute("data-testid") || ""].join(" ");
-const says = (node) => node.type === "radio" ? labelOf(node) : words(node);
+const says = (node) => node.type === "radio" ? labelOf(node) : briefly(node);
 const own = (node) => node.tagName === "INPUT" && node.type !== "radio" ? node.value : first(node);
+
+const site = (host) => /[a-z]$/i.test(host) ? host.split(".").slice(-2).join(".") : host;
+const leaves = (node) => /^https?:$/.test(node.protocol || "") && site(node.hostname) !== site(location.hostname);
 
 const sends = (node) => node.form && node.type !== "button" && inputs.some((input) => input.form === node.form);
 
 const ROLES = {
   // A log-in link of the page's own log-in, however it is named.
   opener: (node, text) => text.length <= 40 && LOG_IN.test(text) && !OTHER.test(text) && !REGISTER.test(text) && !sends(node) ? 3 : !text && /log-?in|sign-?in/i.test(hint(node)) ? 2 : 0,
-  menu: (node, text) => text.length <= 30 && ACCOUNT_MENU.test(hint(node)) && !REGISTER.test(text) && !/mailto:|tel:/.test(node.getAttribute("href") || "") ? (/account|profil|user|avatar|konto|compte|cuenta/i.test(hint(node)) ? 2 : 1) : 0,
+  menu: (node, text) => text.length <= 30 && (ACCOUNT_MENU.test(hint(node)) || NOBODY.test(text)) && !REGISTER.test(text) && !/mailto:|tel:/.test(node.getAttribute("href") || "") && !leaves(node) ? (/account|profil|user|avatar|konto|compte|cuenta/i.test(hint(node)) ? 2 : 1) : 0,
   password_way: (node, text) => text.length <= 60 && PASSWORD_WAY.test(text) && !/forgot|reset|vergessen|oubli|olvid|dimentic|vergeten|esquec/i.test(text) ? 2 : 0,
   sso: (node, text) => text.length <= 80 && SSO.test(text) && !NOT_SSO.test(text) && !REGISTER.test(text) ? (/\bsso\b|single|saml|company|work|corporate|enterprise|organi[sz]|firmen|unternehmen|entreprise|empresa|aziend|bedrijf/i.test(text) ? 4 : OTHER.test(text) ? 2 : 3) : /\b(sso|saml|oidc|oauth2?|openid)\b/i.test(hint(node)) && LOG_IN.test(text) ? 2 : 0,
   authenticator: (node, text) => text.length <= 120 && AUTHENTICATOR.test(text) && !NOT_AUTHENTICATOR.test(text) ? 3 : 0,

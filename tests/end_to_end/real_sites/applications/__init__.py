@@ -1,6 +1,7 @@
 """The applications, one a module. Each says how it is installed, configured and started, and nothing of its pages."""
 
 from tests.end_to_end.real_sites.application import Application
+from tests.end_to_end.real_sites.applications.buildbot import Buildbot
 from tests.end_to_end.real_sites.applications.calibre_web import CalibreWeb
 from tests.end_to_end.real_sites.applications.canaille import Canaille
 from tests.end_to_end.real_sites.applications.canaille_with_codes import CanailleWithCodes
@@ -45,4 +46,5 @@ APPLICATIONS: tuple[type[Application], ...] = (
     JupyterHubWithCanaille,
     PypiServer,
     TiddlyWiki,
+    Buildbot,
 )
