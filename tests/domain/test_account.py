@@ -14,6 +14,7 @@ NOTHING = LogIns(sent=False, accepted=False, refused=0)
         ([], NOTHING),
         ([("login", "connection_refused")], NOTHING),
         ([("login", "session_not_created")], NOTHING),
+        ([("sso", "missed")], NOTHING),
         ([("login", "success")], LogIns(True, True, 0)),
         ([("login", "slow")], LogIns(True, True, 0)),
         ([("login", "credentials_rejected")], LogIns(True, False, 1)),
