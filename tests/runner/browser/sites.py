@@ -122,8 +122,10 @@ async def _enter_by_script(request: web.Request) -> web.StreamResponse:
 
 
 async def _news(request: web.Request) -> web.Response:
-    """Answers when there is any, and there is none."""
-    await request.app[CLOSING].wait()
+    """Answers when there is any, and there is none; or soon, to be asked again."""
+    if request.query["listens"] == "for ever":
+        await request.app[CLOSING].wait()
+    await asyncio.sleep(0.05)
     return web.json_response([])
 
 

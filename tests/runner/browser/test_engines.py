@@ -12,7 +12,7 @@ from services.runner.browser.attempt import AttemptReport, Credentials
 from services.runner.browser.run import run_browser_task
 from tests.runner.browser.conftest import GOOD, Listener, ignore, settings_for, task_for
 from tests.servers import webkit
-from tests.servers.grid import ExampleGrid
+from tests.servers.example_grid import ExampleGrid
 from tests.servers.webkit import WebKitDriver
 
 WRONG = Credentials("probe", "last-years")

@@ -106,8 +106,9 @@ async def test_a_single_page_application_that_keeps_its_token_for_the_tab(check:
     assert report.outcome.message == "The site says: “Credenciales incorrectas”"
 
 
-async def test_a_page_that_listens_for_news_without_end_is_taken_as_it_is(check: Check, site: str) -> None:
-    report = await check(f"{site}/storage?listens=yes", patience_seconds=4)
+@pytest.mark.parametrize("how", ["for ever", "again and again"])
+async def test_a_page_that_listens_for_news_without_end_is_taken_as_it_is(check: Check, site: str, how: str) -> None:
+    report = await check(f"{site}/storage?listens={quote(how)}", patience_seconds=4)
     assert report.outcome.code == "success", report
 
 

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from selenium.webdriver.remote.webelement import WebElement
 
+from services.runner.browser.devtools.network_log import Exchange
 from services.runner.browser.log_in.fill import press_enter
 from services.runner.browser.log_in.look import Eyes, Look
 from shared.domain.evidence import Facts, LoginFinding
@@ -20,6 +22,7 @@ _QUIET_LOOKS_BACK_HOME = 15
 _ENTER_AFTER_SECONDS = 2.0
 _REFUSED_BY_STATUS_AFTER_SECONDS = 1.0
 _LISTENS_AFTER_SECONDS = 5.0
+_ASKED_AGAIN = 3
 _SAYS_NO = (400, 401, 403, 422)
 _TOO_MANY = 429
 _ROLES = ("authenticator", "decline", "acknowledge", "password_way")
@@ -192,16 +195,18 @@ class Verdict:
         return self._page.clock.elapsed() - self._since
 
     def _pending(self) -> bool:
-        """Whether an answer is still to come. One that stays out for seconds is of a page that listens for news, but
-        the first thing that was posted may be the log-in itself, and take its time."""
+        """Whether an answer is still to come. Not one that a page asks for again and again, nor one that stays out for
+        seconds: so it listens for news. But the first thing that was posted may be the log-in, and take its time."""
         since = self._page.exchanges_since(self._mark)
         posted = next((exchange for exchange in since if exchange.background and exchange.method != "GET"), None)
+        answered = Counter(_place(exchange) for exchange in since if exchange.ended)
         young = time.monotonic() - _LISTENS_AFTER_SECONDS
-        return any(
-            not exchange.ended
-            and (exchange.main_document or exchange is posted or (exchange.background and exchange.started > young))
-            for exchange in since
-        )
+
+        def is_awaited(exchange: Exchange) -> bool:
+            news = exchange.started <= young or answered[_place(exchange)] >= _ASKED_AGAIN
+            return exchange.main_document or exchange is posted or (exchange.background and not news)
+
+        return any(not exchange.ended and is_awaited(exchange) for exchange in since)
 
     def _status(self, look: Look) -> int:
         """That of the answer to what was sent; 0 while the page is still the one from before."""
@@ -230,6 +235,10 @@ class Verdict:
         self._pressed_enter = True
         if self._field is not None and self._page.heard() == self._mark:
             press_enter(self._page, self._field)
+
+
+def _place(exchange: Exchange) -> tuple[str, str]:
+    return exchange.method, exchange.url.partition("?")[0]
 
 
 def judged(facts: Callable[..., Facts], heard: tuple[str, Saying], status: int | None) -> Facts:
