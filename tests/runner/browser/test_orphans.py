@@ -28,9 +28,9 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 @pytest.mark.parametrize("end", ["grid", "driver"])
 async def test_a_hanging_page_does_not_keep_its_session(
-    world: World, request: pytest.FixtureRequest, silent: Listener, end: str
+    world: World, grid: Grid, webdriver_url: str, silent: Listener, end: str
 ) -> None:
-    url: str = request.getfixturevalue("grid_url" if end == "grid" else "webdriver_url")
+    url = grid.url if end == "grid" else webdriver_url
     browser = await acquire(task_for("about:blank"), settings_for(url))
     session, settings = browser.session, settings_for(url)
     # As the kernel leaves it when a runner is killed: a command under way, and nobody at the other end.
@@ -43,7 +43,7 @@ async def test_a_hanging_page_does_not_keep_its_session(
     await close_orphans(world.engine, url)
     assert await world.execute("SELECT * FROM orphan_sessions") == []
     if end == "grid":
-        await all_slots_free(request.getfixturevalue("grid"))
+        await all_slots_free(grid)
     assert await browser.close(settings)
 
 
