@@ -218,7 +218,7 @@ def check(webdriver_url: str) -> Callable[..., Coroutine[Any, Any, AttemptReport
         names = {name for name in changes if name in BrowserSettings.__dataclass_fields__}
         chosen = {"webdriver_url": webdriver_url} | {name: changes.pop(name) for name in names}
         settings = settings_for(**chosen)
-        if settings.webdriver_url == webdriver_url and HEADLESS_SHELL.exists():
+        if settings.webdriver_url == webdriver_url and settings.browser_binary is None and HEADLESS_SHELL.exists():
             changes = {"capabilities": SHELL} | changes
         return await run_browser_task(task_for(entry_point, **changes), settings, on_session=ignore)
 
