@@ -16,12 +16,12 @@ KEEP_MILLISECONDS = 600_000
 
 
 class Dedupe:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, answer_within_seconds: float = ANSWER_WITHIN_SECONDS) -> None:
         # Beyond so many at once it is as if Redis did not answer, and connections do not grow with a backlog.
         self._redis = Redis.from_url(
             url,
-            socket_timeout=ANSWER_WITHIN_SECONDS,
-            socket_connect_timeout=ANSWER_WITHIN_SECONDS,
+            socket_timeout=answer_within_seconds,
+            socket_connect_timeout=answer_within_seconds,
             max_connections=CONNECTIONS,
         )
 

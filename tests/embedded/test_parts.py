@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -21,10 +22,13 @@ from tests.servers.process import ROOT
 
 # What a program of ours does: starts the parts, opens a browser, and works until it is ended.
 PROGRAM = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from services.embedded import embedded_parts
 from tests.embedded.test_parts import open_browser
+
+# What a shell starts in the background ignores Ctrl-C, and so does all that it starts in turn.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def main() -> None:
     async with embedded_parts(Path(sys.argv[1])) as parts:
@@ -69,17 +73,21 @@ def marker(data_dir: Path) -> str:
     return f"PARAKEET_TEST_FOLDER={data_dir}"
 
 
-def start_program(data_dir: Path) -> "subprocess.Popen[bytes]":
-    process = subprocess.Popen(
+@contextmanager
+def started_program(data_dir: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(data_dir)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         env={**os.environ, "PARAKEET_TEST_FOLDER": str(data_dir)},
         start_new_session=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-    return process
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            yield process
+        finally:
+            process.kill()
 
 
 async def until_gone(data_dir: Path) -> None:
@@ -151,10 +159,10 @@ async def test_a_second_one_on_the_same_folder_is_refused(data_dir: Path, parts:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
 async def test_nothing_is_left_when_the_program_is_ended(data_dir: Path, number: signal.Signals) -> None:
     """After kill -9 the servers follow by themselves, but the browsers only at the next start."""
-    with start_program(data_dir) as program:
+    with started_program(data_dir) as program:
         assert any("chromium" in command for command in processes_of(data_dir))
         program.send_signal(number)
-        await asyncio.to_thread(program.wait)
+        await asyncio.to_thread(program.wait, 60)
     if number is signal.SIGKILL:
         async with embedded_parts(data_dir) as parts:
             connection = await asyncpg.connect(plain(parts.database_url))

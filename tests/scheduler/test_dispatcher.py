@@ -55,7 +55,7 @@ def dispatch_of(world: World, dedupe: Dedupe) -> Dispatch:
 
 @pytest_asyncio.fixture
 async def dedupe(redis_url: str) -> AsyncIterator[Dedupe]:
-    dedupe = Dedupe(redis_url)
+    dedupe = Dedupe(redis_url, answer_within_seconds=10)
     yield dedupe
     await dedupe.close()
 
