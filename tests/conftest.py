@@ -106,9 +106,9 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path, s3_server: S3Ser
 @pytest_asyncio.fixture
 async def database_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
     """A database of this test's own, with every migration applied."""
-    url = await postgres_server.create_database()
+    url = await postgres_server.lend_database()
     yield url
-    await postgres_server.drop_database(url)
+    await postgres_server.take_back(url)
 
 
 @pytest_asyncio.fixture

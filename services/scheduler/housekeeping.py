@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from shared.models import Schedule
 
@@ -42,26 +42,29 @@ _END_PAUSES = tuple(
 async def make_partitions_ahead(engine: AsyncEngine) -> None:
     """A partition a week (Monday to Monday, UTC) of each partitioned table, for this week and four more."""
     today = datetime.now(UTC).date()
-    monday = today - timedelta(days=today.weekday())
-    async with engine.begin() as connection:
-        # One replica at a time; the others then find them made.
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": PARTITION_LOCK})
-        for table in PARTITIONED:
-            for week in range(WEEKS_AHEAD + 1):
-                start = monday + timedelta(weeks=week)
-                name = f"{table}_{start:%G}w{start:%V}"
-                exists = await connection.execute(text("SELECT to_regclass(:name)"), {"name": name})
-                stray = text(f"SELECT EXISTS (SELECT 1 FROM {table}_other WHERE due_at >= :a AND due_at < :b)")
-                bounds = {"a": datetime(start.year, start.month, start.day, tzinfo=UTC)}
-                bounds["b"] = bounds["a"] + timedelta(weeks=1)
-                # Rows that came before their week was made stay where they are, and keep that week there.
-                if exists.scalar_one() is None and not (await connection.execute(stray, bounds)).scalar_one():
-                    await connection.execute(
-                        text(
-                            f"CREATE TABLE {name} PARTITION OF {table} "
-                            f"FOR VALUES FROM ('{bounds['a'].isoformat()}') TO ('{bounds['b'].isoformat()}')"
-                        )
-                    )
+    monday = datetime(today.year, today.month, today.day, tzinfo=UTC) - timedelta(days=today.weekday())
+    for table in PARTITIONED:
+        for week in range(WEEKS_AHEAD + 1):
+            # A transaction each: it locks its table, and with both locked it would deadlock with who reads both.
+            async with engine.begin() as connection:
+                await _make_partition(connection, table, monday + timedelta(weeks=week))
+
+
+async def _make_partition(connection: AsyncConnection, table: str, start: datetime) -> None:
+    # One replica at a time; the others then find it made.
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": PARTITION_LOCK})
+    name = f"{table}_{start:%G}w{start:%V}"
+    exists = await connection.execute(text("SELECT to_regclass(:name)"), {"name": name})
+    stray = text(f"SELECT EXISTS (SELECT 1 FROM {table}_other WHERE due_at >= :a AND due_at < :b)")
+    bounds = {"a": start, "b": start + timedelta(weeks=1)}
+    # Rows that came before their week was made stay where they are, and keep that week there.
+    if exists.scalar_one() is None and not (await connection.execute(stray, bounds)).scalar_one():
+        await connection.execute(
+            text(
+                f"CREATE TABLE {name} PARTITION OF {table} "
+                f"FOR VALUES FROM ('{bounds['a'].isoformat()}') TO ('{bounds['b'].isoformat()}')"
+            )
+        )
 
 
 async def end_pauses(engine: AsyncEngine) -> None:

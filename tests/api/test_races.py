@@ -14,11 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.scheduler.planner import _PLAN, _arguments, _Planned
 from shared.domain.schedule import Plan, Timing
 from tests.api.conftest import CLI, EVERY_QUARTER, Service, schedules
-
-WAITING = text("""
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()
-""")
+from tests.locks import until_someone_waits
 
 
 @pytest_asyncio.fixture
@@ -38,14 +34,6 @@ async def plan(planner: AsyncConnection, schedule: Any) -> int:
     made = Plan(run=(due,), missed=(), next_due=timing.due_after(due))
     await planner.execute(_PLAN, _arguments([_Planned(schedule, timing, made)]))
     return int((await planner.execute(text("SELECT count(*) FROM scheduled_jobs"))).scalar_one())
-
-
-async def until_someone_waits(service: Service, count: int = 1) -> None:
-    """For a lock, as the database sees it."""
-    async with asyncio.timeout(10), service.engine.connect() as connection:
-        while (await connection.execute(WAITING)).scalar_one() < count:
-            await connection.rollback()
-            await asyncio.sleep(0)
 
 
 async def stop(api: httpx.AsyncClient, how: str, configuration_id: str) -> httpx.Response:
@@ -76,7 +64,7 @@ async def test_what_the_planner_is_just_planning_is_taken_back(
     [schedule] = await schedules(service)
     assert await plan(planner, schedule) == 1
     stopping = asyncio.create_task(stop(api, how, configuration["id"]))
-    await until_someone_waits(service)
+    await until_someone_waits(service.engine)
     await planner.commit()
     assert (await stopping).is_success
     assert await service.execute("SELECT id FROM scheduled_jobs") == []
@@ -119,9 +107,9 @@ async def test_a_planner_that_comes_in_the_middle_of_an_edit_waits_and_plans_not
         )
         await holder.execute(text("SELECT 1 FROM scheduled_jobs WHERE id = :id FOR UPDATE"), {"id": job[0]["id"]})
         stopping = asyncio.create_task(stop(api, "pause", configuration["id"]))
-        await until_someone_waits(service)
+        await until_someone_waits(service.engine)
         planning = asyncio.create_task(plan(planner, schedule))
-        await until_someone_waits(service, 2)
+        await until_someone_waits(service.engine, 2)
         await holder.rollback()
     assert (await stopping).is_success
     assert await planning == 0
@@ -135,7 +123,7 @@ async def test_a_runner_that_claims_during_a_pause_keeps_its_job(
         claim = "UPDATE scheduled_jobs SET state = 'running', attempt = 1 WHERE id = :id AND state = 'planned'"
         assert (await runner.execute(text(claim), {"id": UUID(made["id"])})).rowcount == 1
         pausing = asyncio.create_task(stop(api, "pause", configuration["id"]))
-        await until_someone_waits(service)
+        await until_someone_waits(service.engine)
         await runner.commit()
     assert (await pausing).is_success
     assert [row["state"] for row in await service.execute("SELECT state FROM scheduled_jobs")] == ["running"]
@@ -212,7 +200,7 @@ async def test_what_the_planner_is_just_planning_of_a_job_is_taken_back(
     [schedule] = await schedules(service)
     assert await plan(planner, schedule) == 1
     stopping = asyncio.create_task(stop_job(api, how, tagged_job["id"]))
-    await until_someone_waits(service)
+    await until_someone_waits(service.engine)
     await planner.commit()
     assert (await stopping).is_success
     assert await service.execute("SELECT id FROM scheduled_jobs") == []
@@ -275,7 +263,7 @@ async def test_a_backfill_does_not_make_again_what_ends_meanwhile(
             again = await api.post(path, json=past)
         else:
             asking = asyncio.create_task(api.post(path, json=past))
-            await until_someone_waits(service)
+            await until_someone_waits(service.engine)
             await runner.commit()
             again = await asking
     assert again.json() == {"scheduled_jobs_count": 0, "already_there": 1, "scheduled_jobs": []}

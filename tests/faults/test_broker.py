@@ -151,6 +151,10 @@ async def more_were_lost(log: str, before: int) -> bool:
     return log.count('"queue_lost"') > before
 
 
+async def fifty_wait(queue: RabbitQueue) -> bool:
+    return (await queue.depths([LANE])).get(NORMAL, 0) >= 50
+
+
 async def test_a_full_queue_holds_the_rest_back_until_there_is_room(stack: Stack, load: Load, tmp_path: Path) -> None:
     """In this process, as a queue's length is no setting of the processes."""
     queues = [RabbitQueue(stack.amqp_url, max_length=50) for _ in range(2)]
@@ -170,8 +174,9 @@ async def test_a_full_queue_holds_the_rest_back_until_there_is_room(stack: Stack
         duties = [asyncio.create_task(scheduler_process.run(scheduler, queues[0], stop))]
         await load.add_callbacks(jobs=50, interval_seconds=1, url=sink.url())
         try:
-            await stack.until(_HELD_BACK, 100)
+            await until(lambda: fifty_wait(queues[1]), what="the queue to fill up")
             # The broker takes what was on its way when it filled up, and from then on nothing.
+            await stack.until(_HELD_BACK, 100)
             full = await queues[1].depths([LANE])
             await stack.until(_HELD_BACK, 200)
             assert await queues[1].depths([LANE]) == full

@@ -1,8 +1,12 @@
 """What must be there ahead, and pauses that end by themselves."""
 
+import asyncio
 from uuid import uuid4
 
+from sqlalchemy import text
+
 from services.scheduler.housekeeping import end_pauses, make_partitions_ahead
+from tests.locks import until_someone_waits
 from tests.scheduler.world import World
 
 _NAMES = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'job_results'::regclass"
@@ -13,6 +17,17 @@ async def test_this_week_and_four_more_have_a_partition_however_often_they_are_m
     for _ in range(2):
         await make_partitions_ahead(world.engine)
         assert len(await world.execute(_NAMES)) == 1 + 5
+
+
+async def test_who_reads_all_that_is_divided_meets_no_deadlock(world: World) -> None:
+    """As the removal of evidence does, when both begin with the scheduler."""
+    async with world.engine.connect() as reader:
+        await reader.execute(text("SELECT 1 FROM attempts"))
+        making = asyncio.create_task(make_partitions_ahead(world.engine))
+        await until_someone_waits(world.engine)
+        await reader.execute(text("SELECT 1 FROM job_results"))
+        await reader.commit()
+    await making
 
 
 async def test_a_pause_that_is_over_ends_and_counts_from_its_end(world: World) -> None:

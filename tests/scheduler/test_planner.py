@@ -9,6 +9,7 @@ from uuid import UUID
 from services.scheduler.agenda import Agenda
 from services.scheduler.planner import Planner
 from shared.domain.schedule import Origin, Timing, scheduled_job_id
+from tests.locks import until_someone_waits
 from tests.scheduler.world import AllShards, World
 
 
@@ -59,7 +60,7 @@ async def test_an_edit_between_reading_and_planning_is_not_overrun(world: World)
     async with world.engine.connect() as editor:
         await editor.exec_driver_sql(f"UPDATE schedules SET interval_seconds = 86400 WHERE id = '{schedule}'")
         ticking = asyncio.create_task(first.tick())
-        await until_someone_waits(world)
+        await until_someone_waits(world.engine)
         await editor.commit()
     await ticking
     assert await world.jobs() == []
@@ -67,16 +68,6 @@ async def test_an_edit_between_reading_and_planning_is_not_overrun(world: World)
     await first.tick()
     assert [job.due_at for job in await world.jobs()] == [due]
     assert await next_due(world, schedule) == Timing(schedule, interval_seconds=86_400).due_after(due)
-
-
-async def until_someone_waits(world: World) -> None:
-    waiting = (
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()"
-    )
-    async with asyncio.timeout(10):
-        while not (await world.one(waiting))[0]:
-            await asyncio.sleep(0)
 
 
 async def test_what_the_catch_up_does_not_run_is_recorded_as_missed(world: World) -> None:

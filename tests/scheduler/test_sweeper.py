@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from services.scheduler.sweeper import sweep
+from tests.locks import until_someone_waits
 from tests.scheduler.world import World
 
 
@@ -117,20 +118,8 @@ async def test_a_claim_that_comes_first_is_not_swept_as_missed(world: World) -> 
         claim = "UPDATE scheduled_jobs SET state = 'running', attempt = 1, token = :t, lease_until = now() + '1 min'"
         await runner.exec_driver_sql(claim.replace(":t", f"'{uuid4()}'"))
         sweeping = asyncio.create_task(sweep(world.engine, Counter()))
-        await until_someone_waits(world)
+        await until_someone_waits(world.engine)
         await runner.commit()
     await sweeping
     assert (await world.the_job(job)).state == "running"
     assert await world.results() == []
-
-
-async def until_someone_waits(world: World) -> None:
-    async with asyncio.timeout(10):
-        while not (await world.one(WAITING))[0]:
-            await asyncio.sleep(0)
-
-
-WAITING = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()
-"""

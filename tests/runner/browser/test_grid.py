@@ -128,7 +128,7 @@ async def test_a_grid_without_threads_left_is_told_although_a_slot_is_free(serve
     await grid.start()
     before = await run(grid.url, f"{shop}/acme/login")
     await grid.start_no_more_threads()
-    codes = []
+    codes: list[str] = []
     # It may need threads to answer /status as well; then it is not told from one that is gone.
     while not codes or codes[-1] == "grid_unreachable":
         codes.append((await run(grid.url, f"{shop}/acme/login", acquire_seconds=5)).outcome.code)
