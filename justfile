@@ -11,7 +11,7 @@ up: (_install "requirements-embedded.txt")
 
 # Run the tests on real servers, four at a time; arguments go to pytest, which then runs one at a time
 test *arguments: (_install "requirements-dev.txt") _servers
-    @{{ python }} -m pytest {{ if arguments == "" { "-n 4 --dist worksteal" } else { arguments } }}
+    @{{ python }} -m pytest {{ if arguments == "" { "-n 4 --dist loadgroup" } else { arguments } }}
 
 # All proofs that nothing is lost, the long ones too (half an hour)
 faults *arguments: (_install "requirements-dev.txt") _servers

@@ -23,6 +23,14 @@ from tests.servers.valkey import ValkeyServer
 # Another PostgreSQL than the wheel's, such as Debian's under /usr/lib/postgresql/15/bin.
 POSTGRES_BINARIES = os.environ.get("PARAKEET_TEST_POSTGRES_BINARIES")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs on the Grid of all tests goes to one worker (`--dist loadgroup`): a Grid takes 10 s to start."""
+    for item in items:
+        if isinstance(item, pytest.Function) and {"grid", "standalone_grid"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group("grid"))
+
+
 session_fixture = pytest_asyncio.fixture(scope="session", loop_scope="session")
 
 

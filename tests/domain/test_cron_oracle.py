@@ -119,7 +119,7 @@ def test_around_the_changes_of_the_clock(zone: str) -> None:
     print(f"seed {SEED}")
     clock, random, found = clock_of(zone), Random(f"{SEED} {zone}"), []
     changes = [part.start for part in clock[1:]] or [random.randrange(clock[0].start, clock[0].end)]
-    for change in random.sample(changes, min(3, len(changes))):
+    for change in random.sample(changes, 1):
         window = cut(clock, change - 3 * DAY, change + 3 * DAY)
         for expression in EXPRESSIONS:
             due = due_moments(expression, window)

@@ -18,6 +18,9 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.valkey import ValkeyServer
 
+# All on one worker: what a module starts is started once.
+pytestmark = pytest.mark.xdist_group("grid")
+
 STARTED_WITHIN_SECONDS = 5
 RARELY = 86_400
 CHROMIUM = {"browserName": "chrome", "pk:profile": "desktop"}

@@ -15,6 +15,9 @@ from tests.servers import webkit
 from tests.servers.example_grid import ExampleGrid
 from tests.servers.webkit import WebKitDriver
 
+# All on one worker: what a module starts is started once.
+pytestmark = pytest.mark.xdist_group("engines")
+
 WRONG = Credentials("probe", "last-years")
 DESKTOP = {"browserName": "chrome", "pk:profile": "desktop"}
 PHONE = {"browserName": "chrome", "pk:profile": "phone"}
