@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from examples.shop.app import PASSWORD, REFUSAL, USERNAME
