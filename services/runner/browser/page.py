@@ -4,7 +4,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -197,6 +197,10 @@ class Page:
         """Inside, the browser's question for a name and a password (HTTP authentication) is answered, once."""
         assert self.devtools is not None
         return self.devtools.answering(origin, username, password)
+
+    def decline_authentication(self) -> AbstractContextManager[None]:
+        """Inside, scripts are told when what they send is refused by HTTP authentication, and nobody is asked."""
+        return self.devtools.declining() if self.devtools is not None else nullcontext()
 
     def exchanges(self) -> list[Exchange]:
         return list(self.devtools.network.exchanges) if self.devtools is not None else []

@@ -115,7 +115,8 @@ async def _take_code(request: web.Request) -> web.StreamResponse:
 async def _enter_by_script(request: web.Request) -> web.StreamResponse:
     await asyncio.sleep(float(request.query.get("takes", "0")))
     if not _right(await request.json()):
-        return web.json_response({}, status=int(request.query.get("status", "401")))
+        asks = {"WWW-Authenticate": f'{request.query["asks"]} realm="api"'} if "asks" in request.query else {}
+        return web.json_response({}, status=int(request.query.get("status", "401")), headers=asks)
     answer = web.json_response({"token": "t-" + str(int(time.time()))})
     answer.set_cookie(_COOKIE, "in", path="/", httponly=True)
     return answer

@@ -8,6 +8,7 @@ import pytest
 
 from services.runner.browser.attempt import AttemptReport, Credentials
 from services.runner.browser.settings import SAFE_CHROMIUM_ARGUMENTS
+from tests.runner.browser.conftest import DESKTOP
 
 Check = Callable[..., Coroutine[Any, Any, AttemptReport]]
 WRONG = Credentials("probe", "last-years")
@@ -72,6 +73,13 @@ async def test_a_status_refuses_without_words(check: Check, site: str, query: st
     report = await check(f"{site}/api_form?{query}", credentials=WRONG)
     assert report.outcome.code == "credentials_rejected", report
     assert "answered 401 to the log-in" in report.outcome.message or query == "telemetry=403"
+
+
+async def test_an_answer_that_a_person_would_be_asked_about_is_a_refusal(check: Check, site: str) -> None:
+    """A browser keeps it from the page, and shows a dialog of its own, which nobody answers."""
+    report = await check(f"{site}/api_form?asks=Basic", credentials=WRONG, capabilities=DESKTOP)
+    assert report.outcome.code == "credentials_rejected", report
+    assert "answered 401 to the log-in" in report.outcome.message
 
 
 async def test_what_is_offered_on_the_way_is_declined(check: Check, site: str) -> None:

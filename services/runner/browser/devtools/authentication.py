@@ -14,12 +14,16 @@ class DevToolsSilent(Exception):
 
 
 class Authentication:
-    """Holds one log-in for one origin (`https://shop.example`). It is given once per request: a site that asks again
-    for the same request has refused it.
+    """Holds one log-in for one origin (`https://shop.example`), or none. It is given once per request: a site that asks
+    again for the same request has refused it.
     """
 
     def __init__(
-        self, call: Callable[..., Awaitable[dict[str, Any]]], origin: str, username: str, password: str
+        self,
+        call: Callable[..., Awaitable[dict[str, Any]]],
+        origin: str | None = None,
+        username: str = "",
+        password: str = "",
     ) -> None:
         self._call = call
         self._origin = origin
@@ -46,7 +50,7 @@ class Authentication:
     def _answer(self, request: str, challenge: Mapping[str, Any]) -> dict[str, str]:
         if challenge.get("source") == "Proxy":
             return {"response": "Default"}
-        if request in self._asked or challenge.get("origin") != self._origin:
+        if self._origin is None or request in self._asked or challenge.get("origin") != self._origin:
             return {"response": "CancelAuth"}
         self._asked.add(request)
         return {"response": "ProvideCredentials", **self._log_in}

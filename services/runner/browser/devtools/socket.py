@@ -122,12 +122,33 @@ class DevTools:
     @contextmanager
     def answering(self, origin: str, username: str, password: str) -> Iterator[Authentication]:
         """For the attempt's thread. Raises DevToolsSilent."""
-        self._authentication = answers = Authentication(self.call, origin, username, password)
-        self._from_thread(self._everywhere("Fetch.enable", handleAuthRequests=True, patterns=[{"urlPattern": "*"}]))
+        answers = Authentication(self.call, origin, username, password)
+        self._hold_requests(answers, {"urlPattern": "*"})
         try:
             yield answers
         finally:
+            self._let_requests_go()
+
+    @contextmanager
+    def declining(self) -> Iterator[None]:
+        """For the attempt's thread. Scripts get each answer: one that asks for HTTP authentication, as of a log-in that
+        was refused, a browser keeps from them while a dialog of its own asks whoever sits there."""
+        with suppress(DevToolsSilent, TimeoutError):
+            self._hold_requests(Authentication(self.call), {"resourceType": "XHR"}, {"resourceType": "Fetch"})
+        try:
+            yield
+        finally:
+            with suppress(DevToolsSilent, TimeoutError):
+                self._let_requests_go()
+
+    def _hold_requests(self, authentication: Authentication, *patterns: Mapping[str, str]) -> None:
+        self._authentication = authentication
+        self._from_thread(self._everywhere("Fetch.enable", handleAuthRequests=True, patterns=patterns))
+
+    def _let_requests_go(self) -> None:
+        try:
             self._from_thread(self._everywhere("Fetch.disable"))
+        finally:
             self._authentication = None
 
     async def _everywhere(self, method: str, **params: Any) -> None:

@@ -18,7 +18,11 @@ def enter(eyes: Eyes, look: Look, credentials: Credentials, arrived: Arrival | N
 
     `look` shows the form, in whose frame the driver is. The password is sent once, and so is a code.
     """
-    entering = _Entering(eyes, look, credentials, arrived)
+    with eyes.page.decline_authentication():
+        return _enter(_Entering(eyes, look, credentials, arrived), look)
+
+
+def _enter(entering: "_Entering", look: Look) -> Facts | Seen:
     seen = entering.give_name() if entering.name_first else entering.give_password(look)
     for _ in range(_MOST_ANSWERS):
         if isinstance(seen, Facts):
