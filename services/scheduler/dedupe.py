@@ -1,6 +1,7 @@
 """The Redis keys that spare a second publication. Only ever a saving: without Redis there are duplicates, no losses."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import structlog
 from redis.asyncio import Redis
@@ -13,6 +14,7 @@ log = structlog.get_logger(__name__)
 ANSWER_WITHIN_SECONDS = 0.02
 CONNECTIONS = 50
 KEEP_MILLISECONDS = 600_000
+_SILENT = (RedisError, OSError, TimeoutError)
 
 
 class Dedupe:
@@ -32,18 +34,19 @@ class Dedupe:
                 for key in keys:
                     pipeline.set(_name(key), 1, px=KEEP_MILLISECONDS)
                 await pipeline.execute()
-        except (RedisError, OSError, TimeoutError) as error:
+        except _SILENT as error:
             log.debug("dedupe_unavailable", error=type(error).__name__)
 
     async def was_published(self, key: Key) -> bool:
         """False whenever Redis does not say otherwise in time."""
         try:
             return bool(await self._redis.exists(_name(key)))
-        except (RedisError, OSError, TimeoutError):
+        except _SILENT:
             return False
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        with suppress(*_SILENT):
+            await self._redis.aclose()
 
 
 def _name(key: Key) -> str:

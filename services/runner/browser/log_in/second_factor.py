@@ -2,6 +2,8 @@
 
 import time
 
+from selenium.common.exceptions import JavascriptException, StaleElementReferenceException
+
 from services.runner.browser.clicking import click_if_there
 from services.runner.browser.log_in.fill import press_enter, type_into
 from services.runner.browser.log_in.look import CodeForm, Eyes, Look
@@ -10,6 +12,7 @@ from shared.domain.evidence import Facts, Fault, LoginFinding
 from shared.domain.totp import TotpKey, TotpSecretInvalid, read_totp_secret
 
 _NO_SECRET = "The site asks for a one-time code, but no TOTP secret is stored."
+_BY_THE_PAGE = "sent by the page itself"
 _ANSWERED_WITHIN_SECONDS = 3.0
 
 
@@ -29,7 +32,10 @@ def give_code(eyes: Eyes, form: CodeForm, totp_secret: str | None) -> Facts | tu
         form = before.code or form
         mark = page.heard()
         type_code(page, form, code)
-        detail.append(_send(eyes, mark, before, code))
+        try:
+            detail.append(_send(eyes, mark, before, code))
+        except (StaleElementReferenceException, JavascriptException):
+            detail.append(_BY_THE_PAGE)  # which is being replaced
     return form, mark
 
 
@@ -76,13 +82,13 @@ def _send(eyes: Eyes, mark: int, before: Look, code: str) -> str:
         # Others only let the server look at the field, and the code stands there as it was typed.
         answered = page.poll(lambda: _answered(eyes, mark), _ANSWERED_WITHIN_SECONDS)
         if answered is None or not _untouched(answered, before, code):
-            return "sent by the page itself"
+            return _BY_THE_PAGE
         seen = answered
     if seen.code is None:
-        return "sent by the page itself"
+        return _BY_THE_PAGE
     if seen.code.submit is not None:
         said = click_if_there(page, seen.code.submit)
-        return f"by {said}" if said is not None else "sent by the page itself"
+        return f"by {said}" if said is not None else _BY_THE_PAGE
     press_enter(page, seen.code.fields[-1])
     return "by Enter"
 
