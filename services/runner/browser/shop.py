@@ -16,6 +16,7 @@ from shared.domain.shop_words import BASKET, CHECKOUT, EXPRESS, FINAL
 _LOOK = Path(__file__).with_name("shop_page.js").read_text("utf-8")
 _SAID = (FINAL, EXPRESS, CHECKOUT, BASKET)
 _MOST_CLICKS = 3
+_MOST_DRAWN_ANEW = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +72,17 @@ def reach_checkout(page: Page, task: CheckTask) -> Facts:
     if state.status >= 400:
         return page.facts(http_status=state.status)
     accept_consent(page)
-    first = True
-    for _ in range(_MOST_CLICKS):
-        seen = page.poll(partial(_leads_on, page, task.expect_text, first), page.patience)
+    clicks, drawn_anew = 0, 0
+    while clicks < _MOST_CLICKS and drawn_anew < _MOST_DRAWN_ANEW:
+        seen = page.poll(partial(_leads_on, page, task.expect_text, clicks == 0), page.patience)
         if seen is None or _arrived(seen, task.expect_text):
             break
-        control = seen.way_on(first)
+        control = seen.way_on(first=clicks == 0)
         assert control is not None
         with page.step("go towards the checkout") as detail:
             said = click_if_there(page, control)
             detail.append(said or DRAWN_ANEW)
-        first = first and said is None
+        clicks, drawn_anew = (clicks, drawn_anew + 1) if said is None else (clicks + 1, drawn_anew)
     with page.step("look for the first step of the checkout") as detail:
         end = page.poll(lambda: _at_end(page, task.expect_text), page.patience)
         detail.append("found" if end is PageFinding.AS_EXPECTED else "not found")

@@ -44,6 +44,14 @@ async def run(url: str, entry_point: str, capabilities: dict[str, Any], **change
     return await run_browser_task(task, settings_for(url), on_session=ignore)
 
 
+async def run_webkit(driver: WebKitDriver, entry_point: str, **changes: Any) -> AttemptReport:
+    """On a busy machine its driver now and then starts no browser for a while; what counts is what pages look like."""
+    while True:
+        report = await run(driver.url, entry_point, {"browserName": "MiniBrowser"}, **changes)
+        if report.outcome.code != "session_not_created":
+            return report
+
+
 async def test_the_standalone_example_offers_a_desktop_and_a_phone(servers: Path, shop: str) -> None:
     grid = ExampleGrid(servers / "example", "standalone")
     await grid.start()
@@ -68,7 +76,7 @@ async def test_the_standalone_example_offers_a_desktop_and_a_phone(servers: Path
     ],
 )
 async def test_webkit(webkit_driver: WebKitDriver, shop: str, path: str, credentials: Credentials, code: str) -> None:
-    report = await run(webkit_driver.url, f"{shop}/{path}", {"browserName": "MiniBrowser"}, credentials=credentials)
+    report = await run_webkit(webkit_driver, f"{shop}/{path}", credentials=credentials)
     assert report.outcome.code == code, report
 
 
@@ -76,10 +84,9 @@ async def test_webkit(webkit_driver: WebKitDriver, shop: str, path: str, credent
 async def test_webkit_tells_a_site_that_can_t_be_reached_and_one_that_hangs(
     webkit_driver: WebKitDriver, closed_url: str, silent: Listener
 ) -> None:
-    plain = {"browserName": "MiniBrowser"}
-    refused = await run(webkit_driver.url, f"{closed_url}/login", plain)
+    refused = await run_webkit(webkit_driver, f"{closed_url}/login")
     assert refused.outcome.code == "connection_refused", refused
-    hanging = await run(webkit_driver.url, f"{silent.url}/login", plain, timeout_seconds=4)
+    hanging = await run_webkit(webkit_driver, f"{silent.url}/login", timeout_seconds=4)
     assert hanging.outcome.code == "page_timeout", hanging
 
 
