@@ -9,9 +9,9 @@ _default:
 up: (_install "requirements-embedded.txt")
     @exec {{ python }} -m services
 
-# Run the tests on real servers, three at a time; arguments go to pytest, which then runs one at a time
+# Run the tests on real servers, three files at a time; arguments go to pytest, which then runs one at a time
 test *arguments: (_install "requirements-dev.txt") _servers
-    @{{ python }} -m pytest {{ if arguments == "" { "-n 3 --dist loadgroup" } else { arguments } }}
+    @{{ python }} -m pytest {{ if arguments == "" { "-n 3 --dist loadfile --no-loadscope-reorder" } else { arguments } }}
 
 # All proofs that nothing is lost, the long ones too (half an hour)
 faults *arguments: (_install "requirements-dev.txt") _servers

@@ -5,7 +5,6 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
-from zlib import crc32
 
 import pytest
 import pytest_asyncio
@@ -23,16 +22,6 @@ from tests.servers.valkey import ValkeyServer
 
 # Another PostgreSQL than the wheel's, such as Debian's under /usr/lib/postgresql/15/bin.
 POSTGRES_BINARIES = os.environ.get("PARAKEET_TEST_POSTGRES_BINARIES")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """For several workers (`--dist loadgroup`): what runs on the Grid of all tests goes to one, as a Grid takes 10 s to
-    start; and tests that work are spread among those that wait."""
-    for item in items:
-        if isinstance(item, pytest.Function) and {"grid", "standalone_grid"} & set(item.fixturenames):
-            item.add_marker(pytest.mark.xdist_group("grid"))
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: crc32(item.nodeid.encode()))
 
 
 session_fixture = pytest_asyncio.fixture(scope="session", loop_scope="session")

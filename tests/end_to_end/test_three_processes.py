@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import pytest
 import pytest_asyncio
 
 from examples.shop.app import PASSWORD, REFUSAL, USERNAME
@@ -18,9 +17,6 @@ from tests.servers.grid import Grid
 from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.valkey import ValkeyServer
-
-# All on one worker: what a module starts is started once.
-pytestmark = pytest.mark.xdist_group("grid")
 
 STARTED_WITHIN_SECONDS = 5
 RARELY = 86_400

@@ -16,7 +16,7 @@ def is_installed() -> bool:
 
 
 class WebKitDriver:
-    """One session at a time."""
+    """One session at a time, on the whole machine: the browser of a second one ends at once, and its driver waits."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()

@@ -15,9 +15,6 @@ from tests.servers import webkit
 from tests.servers.example_grid import ExampleGrid
 from tests.servers.webkit import WebKitDriver
 
-# All on one worker: what a module starts is started once.
-pytestmark = pytest.mark.xdist_group("engines")
-
 WRONG = Credentials("probe", "last-years")
 DESKTOP = {"browserName": "chrome", "pk:profile": "desktop"}
 PHONE = {"browserName": "chrome", "pk:profile": "phone"}
@@ -44,14 +41,6 @@ async def run(url: str, entry_point: str, capabilities: dict[str, Any], **change
     return await run_browser_task(task, settings_for(url), on_session=ignore)
 
 
-async def run_webkit(driver: WebKitDriver, entry_point: str, **changes: Any) -> AttemptReport:
-    """On a busy machine its driver now and then starts no browser for a while; what counts is what pages look like."""
-    while True:
-        report = await run(driver.url, entry_point, {"browserName": "MiniBrowser"}, **changes)
-        if report.outcome.code != "session_not_created":
-            return report
-
-
 async def test_the_standalone_example_offers_a_desktop_and_a_phone(servers: Path, shop: str) -> None:
     grid = ExampleGrid(servers / "example", "standalone")
     await grid.start()
@@ -76,7 +65,7 @@ async def test_the_standalone_example_offers_a_desktop_and_a_phone(servers: Path
     ],
 )
 async def test_webkit(webkit_driver: WebKitDriver, shop: str, path: str, credentials: Credentials, code: str) -> None:
-    report = await run_webkit(webkit_driver, f"{shop}/{path}", credentials=credentials)
+    report = await run(webkit_driver.url, f"{shop}/{path}", {"browserName": "MiniBrowser"}, credentials=credentials)
     assert report.outcome.code == code, report
 
 
@@ -84,9 +73,10 @@ async def test_webkit(webkit_driver: WebKitDriver, shop: str, path: str, credent
 async def test_webkit_tells_a_site_that_can_t_be_reached_and_one_that_hangs(
     webkit_driver: WebKitDriver, closed_url: str, silent: Listener
 ) -> None:
-    refused = await run_webkit(webkit_driver, f"{closed_url}/login")
+    plain = {"browserName": "MiniBrowser"}
+    refused = await run(webkit_driver.url, f"{closed_url}/login", plain)
     assert refused.outcome.code == "connection_refused", refused
-    hanging = await run_webkit(webkit_driver, f"{silent.url}/login", timeout_seconds=4)
+    hanging = await run(webkit_driver.url, f"{silent.url}/login", plain, timeout_seconds=4)
     assert hanging.outcome.code == "page_timeout", hanging
 
 

@@ -15,9 +15,6 @@ from services.runner.browser.run import run_browser_task
 from tests.runner.browser.conftest import DESKTOP, Listener, ignore, settings_for, task_for
 from tests.servers.grid import Grid, StandaloneGrid, StarvedGrid
 
-# All on one worker: what a module starts is started once.
-pytestmark = pytest.mark.xdist_group("grid")
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def small_grid(servers: Path) -> AsyncIterator[StandaloneGrid]:
