@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from services.api.errors import FieldProblem, InvalidRequest, invalid
+from services.api.errors import FieldProblem, InvalidRequest, field_problems, invalid
 from services.api.fields import MAX_DEPTH
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -16,9 +16,22 @@ def validate_merged(model: type[Model], before: dict[str, Any], patch: dict[str,
     if _is_deep(patch):
         raise InvalidRequest(FieldProblem(field="body", message=f"is nested deeper than {MAX_DEPTH} levels"))
     try:
-        return model.model_validate(merge(before, patch))
+        sent = model.model_validate(merge(before, patch))
     except ValidationError as error:
         raise invalid(error) from None
+    _refuse_unknown_nulls(model, before, patch)
+    return sent
+
+
+def _refuse_unknown_nulls(model: type[Model], before: dict[str, Any], patch: dict[str, Any]) -> None:
+    """A null leaves nothing behind that could be refused, so its name is looked at by itself: it may be misspelt."""
+    try:
+        model.model_validate(merge(before, patch, keep_null=True))
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_context=False)
+        unknown = [each for each in found if each["type"] == "extra_forbidden"]
+        if unknown:
+            raise InvalidRequest(*field_problems(unknown, skip=0)) from None
 
 
 def _is_deep(value: Any, depth: int = 0) -> bool:
@@ -28,15 +41,15 @@ def _is_deep(value: Any, depth: int = 0) -> bool:
     return any(_is_deep(item, depth + 1) for item in inner)
 
 
-def merge(target: Any, patch: Any) -> Any:
+def merge(target: Any, patch: Any, *, keep_null: bool = False) -> Any:
     if not isinstance(patch, dict):
         return patch
     merged = dict(target) if isinstance(target, dict) else {}
     for name, value in patch.items():
-        if value is None:
+        if value is None and not keep_null:
             merged.pop(name, None)
         else:
-            merged[name] = merge(merged.get(name), value)
+            merged[name] = merge(merged.get(name), value, keep_null=keep_null)
     return merged
 
 

@@ -188,6 +188,13 @@ async def test_a_question_that_can_not_be_is_refused(api: httpx.AsyncClient, ask
     assert answer.status_code == 422
 
 
+async def test_null_takes_nothing_away_that_there_can_not_be(api: httpx.AsyncClient, job: dict[str, Any]) -> None:
+    path = f"/jobs/{job['id']}"
+    answer = await api.patch(path, json={"time_zone": None, "job": {"headers": {"X-Gone": None}, "bodies": None}})
+    assert sorted(fields(answer)) == ["job.bodies", "time_zone"]
+    assert (await api.patch(path, json={"job": {"headers": {"X-Gone": None}}})).status_code == 200
+
+
 async def test_an_unknown_job_is_not_found(api: httpx.AsyncClient) -> None:
     path = f"/jobs/{uuid4()}"
     past = {"since": "2026-01-01T00:00:00Z", "until": "2026-01-01T01:00:00Z"}

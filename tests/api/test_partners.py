@@ -168,6 +168,16 @@ async def test_credentials_are_taken_away_by_null(api: httpx.AsyncClient, acme: 
     assert patched["credentials"]["password_set"] is False
 
 
+@pytest.mark.parametrize("name", ["colour", "login.colour", "credentials.pin"])
+async def test_null_takes_nothing_away_that_there_can_not_be(
+    api: httpx.AsyncClient, acme: dict[str, Any], name: str
+) -> None:
+    body: Any = None
+    for part in reversed(name.split(".")):
+        body = {part: body}
+    assert fields(await api.patch("/partners/acme", json=body)) == [name]
+
+
 async def test_a_patch_must_be_an_object(api: httpx.AsyncClient, acme: dict[str, Any]) -> None:
     assert fields(await api.patch("/partners/acme", json=[1])) == ["body"]
 
