@@ -4,7 +4,7 @@ import time
 
 from selenium.common.exceptions import JavascriptException, StaleElementReferenceException
 
-from services.runner.browser.clicking import click_if_there
+from services.runner.browser.clicking import DRAWN_ANEW, click_if_there
 from services.runner.browser.log_in.fill import press_enter, type_into
 from services.runner.browser.log_in.look import CodeForm, Eyes, Look
 from services.runner.browser.page import Page
@@ -35,7 +35,7 @@ def give_code(eyes: Eyes, form: CodeForm, totp_secret: str | None) -> Facts | tu
         try:
             detail.append(_send(eyes, mark, before, code))
         except (StaleElementReferenceException, JavascriptException):
-            detail.append(_BY_THE_PAGE)  # which is being replaced
+            detail.append(DRAWN_ANEW)  # it may have been sent by then, which the verdict sees
     return form, mark
 
 
