@@ -34,7 +34,9 @@ class Spent:
         return True
 
 
-@pytest.mark.parametrize("page", ["code", "boxes", "boxes&drawn=redrawn", "methods", "code_or_leave", "checked_code"])
+@pytest.mark.parametrize(
+    "page", ["code", "boxes", "boxes&drawn=redrawn", "methods", "code_or_leave", "checked_code", "prefilled_code"]
+)
 async def test_types_the_code(check: Check, site: str, page: str) -> None:
     report = await check(f"{site}/both?next={page}", credentials=with_secret(SECRET), spend_code=Spent())
     assert report.outcome.code == "success", report

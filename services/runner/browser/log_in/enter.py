@@ -126,7 +126,7 @@ class _Entering:
         if isinstance(code, Facts):
             return code
         self._code_sent = True
-        type_code(self._page, self._eyes.look_here().code or look.code, code)
+        type_code(self._eyes, self._eyes.look_here().code or look.code, code)
         return None
 
     def _see(self, before: Look, field: WebElement | None, mark: int) -> Facts | Seen:

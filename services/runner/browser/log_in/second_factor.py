@@ -4,7 +4,7 @@ import time
 
 from selenium.common.exceptions import JavascriptException, StaleElementReferenceException
 
-from services.runner.browser.clicking import DRAWN_ANEW, click_if_there
+from services.runner.browser.clicking import DRAWN_ANEW, click
 from services.runner.browser.log_in.fill import press_enter, type_into
 from services.runner.browser.log_in.look import CodeForm, Eyes, Look
 from services.runner.browser.page import Page
@@ -14,6 +14,7 @@ from shared.domain.totp import TotpKey, TotpSecretInvalid, read_totp_secret
 _NO_SECRET = "The site asks for a one-time code, but no TOTP secret is stored."
 _BY_THE_PAGE = "sent by the page itself"
 _ANSWERED_WITHIN_SECONDS = 3.0
+_MOST_TRIES = 3
 
 
 def give_code(eyes: Eyes, form: CodeForm, totp_secret: str | None) -> Facts | tuple[CodeForm, int]:
@@ -31,11 +32,8 @@ def give_code(eyes: Eyes, form: CodeForm, totp_secret: str | None) -> Facts | tu
         before = eyes.look_here()
         form = before.code or form
         mark = page.heard()
-        type_code(page, form, code)
-        try:
-            detail.append(_send(eyes, mark, before, code))
-        except (StaleElementReferenceException, JavascriptException):
-            detail.append(DRAWN_ANEW)  # it may have been sent by then, which the verdict sees
+        form = type_code(eyes, form, code)
+        detail.append(_send_once(eyes, mark, before, code))
     return form, mark
 
 
@@ -66,12 +64,28 @@ def fresh_code(page: Page, key: TotpKey) -> str | Facts:
         page.check_time()
 
 
-def type_code(page: Page, form: CodeForm, code: str) -> None:
-    if len(form.fields) == 1:
-        type_into(page, form.fields[0], code)
-        return
-    for field, digit in zip(form.fields, code, strict=False):
-        type_into(page, field, digit, clear=False)
+def type_code(eyes: Eyes, form: CodeForm, code: str) -> CodeForm:
+    """Types it, again where the page drew its field anew before it could; returns the form it was typed into."""
+    page = eyes.page
+    if len(form.fields) > 1:
+        for field, digit in zip(form.fields, code, strict=False):
+            type_into(page, field, digit, clear=False)
+        return form
+    for _ in range(_MOST_TRIES):
+        if type_into(page, form.fields[0], code):
+            break
+        form = eyes.look_here().code or form
+    return form
+
+
+def _send_once(eyes: Eyes, mark: int, before: Look, code: str) -> str:
+    """Says how it was sent. A page that goes on drawing its form anew may have sent it, which the verdict sees."""
+    for _ in range(_MOST_TRIES):
+        try:
+            return _send(eyes, mark, before, code)
+        except (StaleElementReferenceException, JavascriptException):
+            eyes.page.loading = False  # nothing was pressed
+    return DRAWN_ANEW
 
 
 def _send(eyes: Eyes, mark: int, before: Look, code: str) -> str:
@@ -87,8 +101,7 @@ def _send(eyes: Eyes, mark: int, before: Look, code: str) -> str:
     if seen.code is None:
         return _BY_THE_PAGE
     if seen.code.submit is not None:
-        said = click_if_there(page, seen.code.submit)
-        return f"by {said}" if said is not None else _BY_THE_PAGE
+        return f"by {click(page, seen.code.submit)}"
     press_enter(page, seen.code.fields[-1])
     return "by Enter"
 
