@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet
 
 from services.api.__main__ import main
 from tests.api.conftest import Service
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +27,7 @@ async def run(module: str, *arguments: str, **settings: str) -> tuple[int, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         output, _ = await process.communicate()
     return process.returncode or 0, output.decode()
 

@@ -23,6 +23,7 @@ from services.api.settings import ApiSettings
 from shared.database import connect
 from tests.api.conftest import ACME, CHROMIUM, CLI, EVERY_QUARTER
 from tests.conftest import session_fixture
+from tests.patience import PATIENCE_SECONDS, PLAIN_HTTP
 from tests.servers.postgres import PostgresServer
 
 # Not `positive_data_acceptance`: a schema can't say which zones and CRON expressions exist.
@@ -54,14 +55,14 @@ class Running:
 
     async def start(self) -> str:
         self.thread.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not self.server.started:
                 await asyncio.sleep(0.01)
         return f"http://127.0.0.1:{self.server.servers[0].sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
         self.server.should_exit = True
-        await asyncio.to_thread(self.thread.join, 20)
+        await asyncio.to_thread(self.thread.join, PATIENCE_SECONDS)
 
 
 class Target:
@@ -80,7 +81,9 @@ async def target(postgres_server: PostgresServer, tmp_path_factory: pytest.TempP
     running = Running(ApiSettings.model_validate({**settings, "evidence_dir": tmp_path_factory.mktemp("evidence")}))
     url = await running.start()
     key = await _make_key(database_url)
-    async with httpx.AsyncClient(base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {key}"}) as client:
+    async with httpx.AsyncClient(
+        base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {key}"}, **PLAIN_HTTP
+    ) as client:
         await client.post("/browsers", json=CHROMIUM)
         await client.post("/partners", json=ACME)
         configuration = (await client.post("/job-configurations", json=EVERY_QUARTER)).json()["id"]
@@ -143,7 +146,7 @@ def _settings(max_examples: int) -> settings:
 
 
 # Both are described when they run: each worker would do so when it collects.
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @schemathesis.pytest.from_fixture("in_short").parametrize()
 @_settings(max_examples=15)
 def test_the_application_is_as_it_is_described(case: "schemathesis.Case[Any]", target: Target) -> None:
@@ -160,7 +163,7 @@ def test_all_that_can_be_wrong_is_answered_as_described(case: "schemathesis.Case
 
 def _compare(case: "schemathesis.Case[Any]", target: Target) -> None:
     _aim(case, target.known)
-    response = case.call(base_url=target.url, session=target.session, headers=target.headers, timeout=20)
+    response = case.call(base_url=target.url, session=target.session, headers=target.headers, timeout=PATIENCE_SECONDS)
     left_out = [checks.unsupported_method] if case.path in LIKE_AN_ID else []
     case.validate_response(response, checks=list(CHECKS), excluded_checks=left_out)
 

@@ -16,9 +16,8 @@ import psutil
 from cryptography.fernet import Fernet
 
 from services.embedded.process import LOOPBACK, POLL_SECONDS, ServerProcess, free_port
+from tests.patience import PATIENCE_SECONDS
 from tests.servers.process import ROOT, server_process
-
-READY_WITHIN_SECONDS = 60
 
 
 class ServiceProcess:
@@ -37,7 +36,7 @@ class ServiceProcess:
         return self._process.log_path.read_text(errors="replace")
 
     async def start(self) -> None:
-        await self._process.start(self._ready, READY_WITHIN_SECONDS)
+        await self._process.start(self._ready, PATIENCE_SECONDS)
 
     async def kill(self) -> None:
         """SIGKILL: it gets no chance to hand anything back."""
@@ -50,7 +49,7 @@ class ServiceProcess:
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
-    async def ended(self, seconds: float = 60) -> None:
+    async def ended(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Until it is gone by itself, as at a crash point."""
         await until(lambda: _gone(self.pid), seconds=seconds, what=f"process {self.pid} to end")
 
@@ -178,13 +177,13 @@ class Stack:
         finally:
             await connection.close()
 
-    async def until(self, query: str, *values: Any, seconds: float = 60) -> list[Any]:
+    async def until(self, query: str, *values: Any, seconds: float = PATIENCE_SECONDS) -> list[Any]:
         """The rows of the query, once there are any."""
         rows: list[Any] = await until(lambda: self.fetch(query, *values), seconds=seconds, what=query)
         return rows
 
 
-async def until(look: Callable[[], Awaitable[Any]], *, seconds: float = 60, what: str = "") -> Any:
+async def until(look: Callable[[], Awaitable[Any]], *, seconds: float = PATIENCE_SECONDS, what: str = "") -> Any:
     """What `look` returns, once that is something; fails when it takes longer than can be explained."""
     try:
         async with asyncio.timeout(seconds):

@@ -13,6 +13,7 @@ import pytest_asyncio
 from examples.shop.app import PASSWORD, REFUSAL, USERNAME
 from shared.domain.schedule import Timing
 from tests.end_to_end.processes import ServiceProcess, Stack, until
+from tests.patience import PLAIN_HTTP
 from tests.servers.grid import Grid
 from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitMQ
@@ -31,7 +32,7 @@ class Parakeet:
 
     async def call(self, method: str, path: str, body: object = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.key}"}
-        async with httpx.AsyncClient(base_url=self.stack.api_url, headers=headers, timeout=30) as http:
+        async with httpx.AsyncClient(base_url=self.stack.api_url, headers=headers, **PLAIN_HTTP) as http:
             answer = await http.request(method, path, json=body)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer
@@ -72,7 +73,7 @@ class Parakeet:
             found = await self.get("job-results?limit=100")
             return [item for item in found["items"] if item["id"] == job]
 
-        await until(look, seconds=90, what=f"the result of {job}")
+        await until(look, what=f"the result of {job}")
         return await self.get(f"job-results/{job}")
 
     async def state(self, partner: str) -> tuple[str, int]:
@@ -115,7 +116,7 @@ async def test_the_first_due_moment_is_executed_when_it_is_due(parakeet: Parakee
                 return found
         return None
 
-    result = await until(of_the_first, seconds=90, what="the first due moment's result")
+    result = await until(of_the_first, what="the first due moment's result")
     await parakeet.post(f"job-configurations/{configuration}/pause", {"reason": "seen enough"})
     assert result["outcome"]["code"] == "success"
     assert datetime.fromisoformat(result["executed_at"]) >= datetime.fromisoformat(result["due_at"])
@@ -193,7 +194,7 @@ async def test_a_flow_is_tried_without_being_recorded(parakeet: Parakeet) -> Non
         found = await parakeet.get(f"tries/{made['id']}")
         return found if found["state"] == "ended" else None
 
-    told = await until(ended, seconds=90, what="the end of the try")
+    told = await until(ended, what="the end of the try")
     assert told["outcome"]["code"] == "success", told
     assert [step["name"] for step in told["checks"][0]["steps"]] == ["1. navigate", "2. screenshot", "3. expect"]
     names = {link["name"] for link in told["evidence"]}

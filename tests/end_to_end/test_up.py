@@ -17,6 +17,7 @@ import pytest_asyncio
 
 from services.embedded.process import LOOPBACK, as_account, free_port
 from tests.end_to_end.processes import answers, until
+from tests.patience import PATIENCE_SECONDS, PLAIN_HTTP
 from tests.servers.process import ROOT
 
 EXPECTED = {
@@ -72,7 +73,7 @@ class OneProcess:
         """The exit code after Ctrl-C."""
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             return await self.process.wait()
 
     def processes(self) -> list[psutil.Process]:
@@ -88,7 +89,7 @@ class OneProcess:
 
     async def results(self) -> dict[str, dict[str, Any]]:
         """Every result by id."""
-        async with httpx.AsyncClient(timeout=30) as http:
+        async with httpx.AsyncClient(**PLAIN_HTTP) as http:
             answer = await http.get(f"{self.url}/api/v1/job-results?limit=500")
         return {item["id"]: item for item in answer.raise_for_status().json()["items"]}
 
@@ -120,7 +121,7 @@ async def parakeet(servers: Path) -> AsyncIterator[OneProcess]:
 
 async def test_one_process_from_an_empty_folder_to_a_second_start(parakeet: OneProcess) -> None:
     await parakeet.start()
-    async with httpx.AsyncClient(follow_redirects=True) as http:
+    async with httpx.AsyncClient(follow_redirects=True, **PLAIN_HTTP) as http:
         page = await http.get(parakeet.url)
     assert (page.status_code, page.headers["content-type"].partition(";")[0]) == (200, "text/html")
 
@@ -129,7 +130,7 @@ async def test_one_process_from_an_empty_folder_to_a_second_start(parakeet: OneP
         called = any(item["kind"] == "callback" and item["outcome"]["success"] for item in results.values())
         return called and judged(results).keys() >= EXPECTED.keys()
 
-    await until(all_judged, seconds=90, what="a result of every demo partner, and of the demo job that works")
+    await until(all_judged, what="a result of every demo partner, and of the demo job that works")
     kept = await parakeet.results()
     assert judged(kept) == {partner: {code} for partner, code in EXPECTED.items()}
 

@@ -131,7 +131,7 @@ class Load:
         return await self.compare(watched, sink)
 
     async def drained(self) -> None:
-        await self._stack.until(_DRAINED, seconds=90)
+        await self._stack.until(_DRAINED)
 
 
 def _check_rows(

@@ -17,6 +17,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests.patience import PATIENCE_SECONDS
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -95,12 +97,12 @@ class Sink:
         with self._changed:
             return self._most_at_once
 
-    async def await_requests(self, count: int, *, seconds: float = 60) -> list[Received]:
+    async def await_requests(self, count: int, *, seconds: float = PATIENCE_SECONDS) -> list[Received]:
         """All so far, once there are `count`."""
         await self._until(lambda: len(self._requests) >= count, seconds, f"{count} requests")
         return self.requests
 
-    async def await_at_once(self, count: int, *, seconds: float = 60) -> None:
+    async def await_at_once(self, count: int, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Until exactly so many requests wait for their answer."""
         await self._until(lambda: self._at_once == count, seconds, f"{count} requests at once")
 

@@ -25,6 +25,7 @@ from tests.end_to_end.processes import Stack
 from tests.faults.history import Change, History
 from tests.faults.load import CLOSED, Load
 from tests.faults.sink import Received, Sink
+from tests.patience import PLAIN_HTTP
 
 SEED = 5_050
 CLIENTS = 6
@@ -106,7 +107,7 @@ async def test_edits_and_pauses_of_what_is_about_to_be_due(stack: Stack, load: L
         await asyncio.gather(stack.api().start(), stack.scheduler().start(), stack.runner().start())
         headers = {"Authorization": f"Bearer {await stack.create_key('--name', 'edits', '--scope', 'write')}"}
         began = datetime.now(UTC)
-        async with httpx.AsyncClient(base_url=stack.api_url, headers=headers, timeout=30) as http:
+        async with httpx.AsyncClient(base_url=stack.api_url, headers=headers, **PLAIN_HTTP) as http:
             clients = [
                 Edits(http, Random(SEED + number), dict(list(histories.items())[number::CLIENTS]))
                 for number in range(CLIENTS)

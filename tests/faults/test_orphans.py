@@ -51,7 +51,7 @@ async def test_a_killed_runner_leaves_no_session_in_the_grid(
             async def free() -> bool:
                 return await busy(guarded) == 0
 
-            await until(free, seconds=30, what="the Grid to have no session")
+            await until(free, what="the Grid to have no session")
             assert "s3cret" not in runner.log
             assert await stack.fetch("SELECT 1 FROM orphan_sessions") == []
     finally:

@@ -75,7 +75,7 @@ async def test_a_commit_whose_answer_was_lost_counts_once(stack: Stack, load: Lo
             hit = runner.log.count('"finish_failed"'), runner.log.count('"claim_failed"'), failed(scheduler, "plan")
             return all(hit)
 
-        await until(all_were_hit, seconds=90, what="a finish, a claim and a plan to be cut after their commit")
+        await until(all_were_hit, what="a finish, a claim and a plan to be cut after their commit")
         # A schedule that is stopped tries nothing again, so what was claimed by nobody has to end before.
         (row,) = await stack.fetch(_NOW)
         await done(stack, 20)

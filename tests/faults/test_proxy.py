@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.faults.proxy import LOOPBACK, Direction, Proxy
+from tests.patience import PATIENCE_SECONDS
 
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -104,7 +105,7 @@ async def test_a_black_hole_swallows_one_direction(
 
 async def swallowed(proxy: Proxy) -> None:
     """Until the four bytes that are sent in these tests are gone."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while proxy.swallowed < 4:
             await asyncio.sleep(0)
 

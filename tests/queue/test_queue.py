@@ -11,11 +11,11 @@ import pytest_asyncio
 from shared.queue import Delivery, Message, PublishFailed, Queue, Subscription
 from shared.queue.memory import MemoryQueue
 from shared.queue.rabbitmq import RabbitQueue
+from tests.patience import PATIENCE_SECONDS
 from tests.servers.rabbitmq import RabbitMQ
 
 LANE = "browser.chromium"
 FULL = 3
-PATIENCE_SECONDS = 30
 
 
 @dataclass

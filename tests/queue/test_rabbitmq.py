@@ -17,7 +17,8 @@ from shared.queue.message import queue_names
 from shared.queue.rabbit_connection import BROKER_ERRORS, QUEUE_ARGUMENTS
 from shared.queue.rabbit_subscription import RabbitSubscription
 from shared.queue.rabbitmq import EXCHANGE, RabbitQueue
-from tests.queue.test_queue import LANE, PATIENCE_SECONDS, Inbox, message, publish, published_again
+from tests.patience import PATIENCE_SECONDS
+from tests.queue.test_queue import LANE, Inbox, message, publish, published_again
 from tests.servers.rabbitmq import RabbitMQ
 
 NORMAL = f"{LANE}.normal"
@@ -87,7 +88,7 @@ async def test_a_deleted_queue_is_declared_again(queue: RabbitQueue, amqp_url: s
     await inbox.until(1)
     vhost = amqp_url.rpartition("/")[2]
     # The lane's queues are declared one after the other, and the first serves before the last is there.
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(await rabbitmq_server.api("GET", f"queues/{vhost}")) < len(queue_names(LANE)):
             await asyncio.sleep(0.1)
     for name in queue_names(LANE):

@@ -15,6 +15,7 @@ from services.scheduler.dedupe import Dedupe
 from services.scheduler.dispatcher import Dispatcher
 from services.scheduler.overlap import settle_overlap
 from services.scheduler.planner import Planner
+from tests.patience import PATIENCE_SECONDS
 from tests.scheduler.world import AllShards, Wire, World
 
 
@@ -29,7 +30,7 @@ class Dispatch:
         """Tick and dispatch until `seen`; what is in hand is then marked."""
         stop = asyncio.Event()
         running = asyncio.create_task(self.dispatcher.run(stop))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not seen():
                 await self.planner.tick()
                 await asyncio.sleep(0)
@@ -39,7 +40,7 @@ class Dispatch:
     async def run_until_state(self, job: UUID, state: str) -> None:
         stop = asyncio.Event()
         running = asyncio.create_task(self.dispatcher.run(stop))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while (await self.world.the_job(job)).state != state:
                 await self.planner.tick()
         stop.set()

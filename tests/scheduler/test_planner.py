@@ -10,6 +10,7 @@ from services.scheduler.agenda import Agenda
 from services.scheduler.planner import Planner
 from shared.domain.schedule import Origin, Timing, scheduled_job_id
 from tests.locks import until_someone_waits
+from tests.patience import PATIENCE_SECONDS
 from tests.scheduler.world import AllShards, World
 
 
@@ -85,7 +86,7 @@ async def test_what_the_catch_up_does_not_run_is_recorded_as_missed(world: World
 async def test_a_long_downtime_is_planned_to_the_end(world: World) -> None:
     await world.schedule(world.in_seconds(-150_000), catch_up="all", deadline=3_600)
     ticks, total = planner(world), 0
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while total < 2_500:
             await ticks.tick()
             total = len(await world.jobs()) + len(await world.results())

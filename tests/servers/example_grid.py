@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from services.embedded.process import LOOPBACK, free_port
+from tests.patience import PATIENCE_SECONDS
 from tests.servers.grid import answers, java, write
 from tests.servers.process import ROOT, answer
 
@@ -41,7 +42,7 @@ class ExampleGrid:
             write(self._folder / f"{name}.toml", _PORT.sub(lambda found: str(self._ports[found.group()]), text))
         for process in self._processes:
             await process.start(lambda: answers(self.url))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len((await self.status())["nodes"]) < max(1, len(self._processes) - 1):
                 await asyncio.sleep(0.2)
 

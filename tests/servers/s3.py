@@ -2,7 +2,9 @@
 
 import sys
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import boto3
@@ -25,22 +27,25 @@ class S3Server:
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
 
-    async def start(self) -> None:
-        await self._process.start(self._ready)
-
-    async def stop(self) -> None:
-        await self._process.stop()
-
-    def make_bucket(self, name: str) -> None:
-        client = boto3.session.Session().client(
+    @cached_property
+    def _client(self) -> Any:
+        return boto3.session.Session().client(
             "s3",
             endpoint_url=self.url,
             region_name=KEYS["region"],
             aws_access_key_id=KEYS["access_key"],
             aws_secret_access_key=KEYS["secret_key"],
         )
-        client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": KEYS["region"]})
-        client.close()
+
+    async def start(self) -> None:
+        await self._process.start(self._ready)
+
+    async def stop(self) -> None:
+        self._client.close()
+        await self._process.stop()
+
+    def make_bucket(self, name: str) -> None:
+        self._client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": KEYS["region"]})
 
     async def _ready(self) -> bool:
         with suppress(aiohttp.ClientError):

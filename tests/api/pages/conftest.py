@@ -10,6 +10,7 @@ import pytest_asyncio
 import uvicorn
 
 from tests.api.conftest import Service
+from tests.patience import PATIENCE_SECONDS
 
 HTML = {"Accept": "text/html"}
 
@@ -39,14 +40,14 @@ class Server:
         self._task = asyncio.create_task(self._server.serve())
 
     async def started(self) -> str:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not self._server.started:
                 await asyncio.sleep(0.01)
         return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
         self._server.should_exit = True
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await self._task
 
 

@@ -15,8 +15,7 @@ from services.embedded.driver import find
 from tests.api.conftest import Service
 from tests.api.pages.conftest import set_state
 from tests.api.records import record
-
-PATIENCE_SECONDS = 20
+from tests.patience import PATIENCE_SECONDS, PLAIN_HTTP
 
 
 async def changes(stream: httpx.Response) -> AsyncIterator[str]:
@@ -33,7 +32,7 @@ async def test_the_stream_tells_of_a_result_and_ends_when_the_server_stops(
     headers = {"Authorization": f"Bearer {await service.key('wall', 'read')}"}
     async with (
         asyncio.timeout(PATIENCE_SECONDS),
-        httpx.AsyncClient(base_url=server, headers=headers, timeout=PATIENCE_SECONDS) as client,
+        httpx.AsyncClient(base_url=server, headers=headers, **PLAIN_HTTP) as client,
         client.stream("GET", "/events") as stream,
     ):
         assert stream.headers["content-type"].startswith("text/event-stream")

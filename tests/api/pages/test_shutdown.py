@@ -10,9 +10,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from services.embedded.process import LOOPBACK, free_port
+from tests.patience import PATIENCE_SECONDS, PLAIN_HTTP
 from tests.servers.process import ROOT
-
-PATIENCE_SECONDS = 30
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -38,11 +37,12 @@ async def test_streams_end_and_the_server_does_not_have_to_cut_them_off(
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS), httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}") as client:
+        url = f"http://{LOOPBACK}:{port}"
+        async with asyncio.timeout(PATIENCE_SECONDS), httpx.AsyncClient(base_url=url, **PLAIN_HTTP) as client:
             async for line in process.stdout:
                 if b"running on" in line:
                     break
-            async with client.stream("GET", "/events", timeout=PATIENCE_SECONDS) as stream:
+            async with client.stream("GET", "/events") as stream:
                 lines = stream.aiter_lines()
                 while not (await anext(lines)).startswith("event"):
                     pass

@@ -27,6 +27,7 @@ from services.embedded.process import LOOPBACK, free_port
 from services.runner.browser.attempt import AttemptReport, BrowserTask, CheckTask, Credentials, Session
 from services.runner.browser.run import run_browser_task
 from services.runner.browser.settings import BrowserSettings
+from tests.patience import PATIENCE_SECONDS
 from tests.runner.browser.sites import make_app
 from tests.servers.grid import HEADLESS_SHELL
 from tests.servers.process import server_process
@@ -52,7 +53,7 @@ def browsers() -> list[psutil.Process]:
 @pytest.fixture(autouse=True)
 async def no_browser_is_left() -> AsyncIterator[None]:
     yield
-    async with asyncio.timeout(10):  # an ended session's processes take a moment to go
+    async with asyncio.timeout(PATIENCE_SECONDS):  # an ended session's processes take a moment to go
         while browsers():
             await asyncio.sleep(0.05)
 

@@ -21,7 +21,8 @@ _COOKIE = "who"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 SPENT = web.AppKey("spent", set[str])
 CLOSING = web.AppKey("closing", asyncio.Event)
-ACCOUNT = "<h1>Good day</h1><p>Nothing is new.</p><a href='/logout'>{way_out}</a>"
+ACCOUNT = "<h1>Good day</h1><p>Nothing is new.</p>"
+WAY_OUT = "<a href='/logout'>Log out</a>"
 
 
 def make_app() -> web.Application:
@@ -76,7 +77,7 @@ async def _static(request: web.Request) -> web.Response:
 async def _account(request: web.Request) -> web.StreamResponse:
     if request.cookies.get(_COOKIE) != "in":
         raise web.HTTPSeeOther("/both")
-    return _html(ACCOUNT.format(way_out="Log out" if request.path == "/account" else ""))
+    return _html(ACCOUNT + (WAY_OUT if request.path == "/account" else ""))
 
 
 async def _profile(request: web.Request) -> web.StreamResponse:

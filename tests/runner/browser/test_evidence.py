@@ -10,6 +10,7 @@ from aiohttp import web
 
 from services.embedded.process import LOOPBACK
 from services.runner.browser.attempt import AttemptReport, CheckTask, Credentials
+from tests.patience import PATIENCE_SECONDS
 
 Check = Callable[..., Coroutine[Any, Any, AttemptReport]]
 
@@ -177,7 +178,7 @@ async def test_the_evidence_of_each_check_is_kept_and_the_first_failure_is_told(
 
 
 async def test_a_page_that_hangs_is_given_up_in_time_and_its_network_is_told(check: Check, shop: str) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         report = await check(f"{shop}/stuck/login", timeout_seconds=8)
     assert report.outcome.code in ("page_timeout", "connection_timeout"), report.outcome
     pending = piece(report, "network.json")["entries"][-1]

@@ -12,6 +12,7 @@ from aiohttp import ClientSession
 
 from services.runner.browser.attempt import AttemptReport, Session
 from services.runner.browser.run import run_browser_task
+from tests.patience import PATIENCE_SECONDS
 from tests.runner.browser.conftest import DESKTOP, Listener, ignore, settings_for, task_for
 from tests.servers.grid import Grid, StandaloneGrid, StarvedGrid
 
@@ -40,7 +41,7 @@ async def sessions_of(grid: Grid | StandaloneGrid) -> list[str]:
 
 async def all_slots_free(grid: Grid | StandaloneGrid) -> None:
     """The hub hears of a session's end by an event of its node, a moment after the session is deleted."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await sessions_of(grid):
             await asyncio.sleep(0.05)
 

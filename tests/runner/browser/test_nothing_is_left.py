@@ -14,6 +14,7 @@ import pytest
 
 from services.runner.browser.attempt import Credentials, Session
 from services.runner.browser.run import run_browser_task
+from tests.patience import PATIENCE_SECONDS
 from tests.runner.browser.conftest import Listener, browsers, ignore, settings_for, task_for
 from tests.runner.browser.test_grid import all_slots_free, sessions_of
 from tests.servers.grid import Grid
@@ -86,7 +87,7 @@ async def test_nothing_is_left_of_mixed_checks(
         for number in range(rounds * len(kinds)):
             checks.create_task(run(*kinds[number % len(kinds)]))
     await all_slots_free(grid)
-    async with asyncio.timeout(15):  # an ended session's processes and sockets take a moment to go
+    async with asyncio.timeout(PATIENCE_SECONDS):  # an ended session's processes and sockets take a moment to go
         while (after := await what_is_there(grid)) != before:
             await asyncio.sleep(0.2)
     print(f"{sum(outcomes.values()) - 1} checks: {dict(outcomes)}; before and after: {after}")

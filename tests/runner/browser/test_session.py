@@ -22,6 +22,7 @@ from services.runner.browser.failures import AcquireFailed
 from services.runner.browser.grid.status import read_status
 from services.runner.browser.run import run_browser_task
 from services.runner.browser.session import acquire
+from tests.patience import PATIENCE_SECONDS
 from tests.runner.browser.conftest import Listener, browsers, settings_for, task_for
 from tests.servers.process import server_process
 
@@ -137,7 +138,7 @@ async def test_cancelling_a_creation_half_way_leaves_no_browser(webdriver_url: s
     running = asyncio.create_task(
         run_browser_task(task_for("about:blank"), settings_for(webdriver_url), on_session=_never)
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not browsers():
             await asyncio.sleep(0.01)
     running.cancel()

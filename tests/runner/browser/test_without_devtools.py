@@ -14,6 +14,7 @@ from services.runner.browser import session
 from services.runner.browser.attempt import AttemptReport
 from services.runner.browser.run import run_browser_task
 from services.runner.browser.session import acquire
+from tests.patience import PATIENCE_SECONDS
 from tests.runner.browser.conftest import Listener, ignore, served, settings_for, task_for
 from tests.runner.browser.test_grid import all_slots_free, sessions_of
 from tests.servers.grid import Grid
@@ -86,7 +87,7 @@ async def test_a_session_whose_socket_is_silent_goes_on_without(
         browser = await acquire(task_for(""), settings_for(webdriver_url))
         try:
             assert browser.devtools is None
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await closed.wait()
         finally:
             await browser.close(settings_for(webdriver_url))
@@ -98,7 +99,7 @@ async def test_the_tab_of_the_control_page_is_closed(webdriver_url: str, shop: s
     try:
         assert browser.devtools is not None
         assert await browser.devtools.opens(f"{shop}/control", 5)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not browser.devtools.only_page():
                 await asyncio.sleep(0.05)
         assert len(await browser.start(lambda: browser.driver.window_handles)) == 1
