@@ -22,11 +22,13 @@ from shared.domain.schedule import NEVER
 ENDED_NOT_RUN: Counter[str] = Counter()
 
 _END_NOT_RUN = text("""
-    WITH ended AS (
-        DELETE FROM scheduled_jobs
+    WITH locked AS (
+        SELECT id FROM scheduled_jobs
         WHERE id = ANY(CAST(:ids AS uuid[])) AND state IN ('planned', 'dispatched')
           AND (CAST(:start_by AS timestamptz) IS NULL OR (start_by < :start_by AND attempt = 0))
-        RETURNING *
+        ORDER BY id FOR UPDATE
+    ), ended AS (
+        DELETE FROM scheduled_jobs USING locked WHERE scheduled_jobs.id = locked.id RETURNING scheduled_jobs.*
     ), tries_in AS (
         UPDATE tries SET ended_at = clock_timestamp(), outcome_code = :code, outcome_class = 'not_run',
             message = :message
@@ -128,10 +130,11 @@ _ATTEMPTS = """
 # good waits as a dead letter to be replayed; a replay that fails is the same dead letter still. A try has neither
 # result nor attempts: what it found out is kept with it.
 _END = text(f"""
-    WITH {_GIVEN}, held AS (
-        DELETE FROM scheduled_jobs USING given
-        WHERE scheduled_jobs.id = given.id AND scheduled_jobs.token = given.token AND state = 'running'
-        RETURNING scheduled_jobs.*
+    WITH {_GIVEN}, locked AS (
+        SELECT scheduled_jobs.id FROM scheduled_jobs JOIN given USING (id, token) WHERE state = 'running'
+        ORDER BY scheduled_jobs.id FOR UPDATE OF scheduled_jobs
+    ), held AS (
+        DELETE FROM scheduled_jobs USING locked WHERE scheduled_jobs.id = locked.id RETURNING scheduled_jobs.*
     ), attempts_in AS ({_ATTEMPTS}), results_in AS (
         INSERT INTO job_results (id, due_at, schedule_id, origin, kind, job_configuration_id, partner, browser, job_id,
                                  replay_of, executed_at, duration_seconds, outcome_code, outcome_class, message,

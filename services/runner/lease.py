@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -21,14 +21,23 @@ REPORT_SECONDS = 1
 GIVE_UP_SECONDS = 2 * RENEW_SECONDS + 2
 
 _RENEW = """
+    WITH held AS (
+        SELECT id, token FROM scheduled_jobs JOIN unnest($1::uuid[], $2::uuid[]) AS h(id, token) USING (id, token)
+        ORDER BY id FOR UPDATE OF scheduled_jobs
+    )
     UPDATE scheduled_jobs SET lease_until = now() + make_interval(secs => $3)
-    FROM unnest($1::uuid[], $2::uuid[]) AS held(id, token)
-    WHERE scheduled_jobs.id = held.id AND scheduled_jobs.token = held.token RETURNING scheduled_jobs.token
+    FROM held WHERE scheduled_jobs.id = held.id RETURNING scheduled_jobs.token
 """
 _REPORT = """
     INSERT INTO replicas (id, kind, report) VALUES ($1, 'runner', $2)
     ON CONFLICT (id) DO UPDATE SET renewed_at = now(), report = excluded.report
 """
+
+
+async def renew(connection: asyncpg.Connection, held: Mapping[UUID, UUID]) -> set[UUID]:
+    """Give what we hold, jobs by token, another lease each; returns the tokens of those that are not ours any more."""
+    rows = await connection.fetch(_RENEW, list(held.values()), list(held), LEASE_SECONDS)
+    return held.keys() - {UUID(str(row["token"])) for row in rows}
 
 
 class Leases:
@@ -74,12 +83,8 @@ class Leases:
         self._beats += 1
         if self._beats % RENEW_SECONDS:
             return
-        held = dict(self._held)
-        if not held:
-            return
-        ids = [job for job, _ in held.values()]
-        rows = await connection.fetch(_RENEW, ids, list(held), LEASE_SECONDS)
-        for token in held.keys() - {UUID(str(row["token"])) for row in rows}:
+        held = {token: job for token, (job, _) in dict(self._held).items()}
+        for token in await renew(connection, held) if held else ():
             self._loop.call_soon_threadsafe(self._lost, token)
 
     def _lost(self, token: UUID) -> None:
