@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import async_sessionmaker
+from starlette.middleware.gzip import GZipMiddleware
 
 from services.api import process_health
 from services.api.body_limit import LimitBody
@@ -72,6 +73,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         separate_input_output_schemas=True,
     )
     app.state.settings = settings
+    app.add_middleware(GZipMiddleware, minimum_size=2_000, compresslevel=5)
     app.add_middleware(AnswerCrashes)
     app.add_middleware(LimitBody)
     app.add_middleware(CountRequests)

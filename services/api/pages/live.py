@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.api.dependencies import Resources
 from services.api.infrastructure.grid import read_grid
 from services.api.infrastructure.schemas import GridView
+from services.api.pages.shared_drawing import SharedDrawing
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +54,7 @@ class Live:
     def __init__(self) -> None:
         self.closed = False
         self.version: str | None = None
+        self.status = SharedDrawing()
         self._listeners: set[asyncio.Queue[str]] = set()
         self._task: asyncio.Task[None] | None = None
         self._grid: tuple[float, GridView] | None = None

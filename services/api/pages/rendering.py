@@ -41,4 +41,9 @@ _TEMPLATES.filters.update(code_words=words.code_words, check_words=words.check_w
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    return HTMLResponse(_TEMPLATES.get_template(template).render(values), status, HEADERS)
+    return HTMLResponse(draw(template, **values), status, HEADERS)
+
+
+def draw(template: str, **values: Any) -> str:
+    """The HTML of a part of a page."""
+    return _TEMPLATES.get_template(template).render(values)

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, FastAPI, Path, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
+from markupsafe import Markup
 
 from services.api.auth import COOKIE, READ_IN_BROWSER
 from services.api.dependencies import Provided, Resources, Session
@@ -19,7 +20,7 @@ from services.api.pages import sign_in
 from services.api.pages.jobs_view import jobs_section
 from services.api.pages.live import Live
 from services.api.pages.page_route import PageRoute
-from services.api.pages.rendering import HEADERS, STATIC, page
+from services.api.pages.rendering import HEADERS, STATIC, draw, page
 from services.api.pages.result_view import read_result_page
 from services.api.pages.shutdown import before_shutdown
 from services.api.pages.status_view import status_page
@@ -46,13 +47,14 @@ def add_pages(app: FastAPI) -> None:
 
 @router.get("/", dependencies=[READ_IN_BROWSER])
 async def show_status(request: Request, session: Session, provided: Provided) -> Response:
-    return page("status.html", **await _status(request, session, provided))
+    fragment = await _status_fragment(request, session, provided)
+    return page("status.html", fragment=Markup(fragment), signed_in=_signed_in(request))
 
 
 @router.get("/fragments/status", dependencies=[READ_IN_BROWSER])
 async def show_status_fragment(request: Request, session: Session, provided: Provided) -> Response:
     """What of the status page changes, to be put in its place."""
-    return page("status_fragment.html", **await _status(request, session, provided))
+    return HTMLResponse(await _status_fragment(request, session, provided), headers=HEADERS)
 
 
 @router.get("/results/{id}", dependencies=[READ_IN_BROWSER])
@@ -75,16 +77,21 @@ async def events(request: Request, provided: Provided) -> Response:
     return StreamingResponse(live.listen(provided), media_type="text/event-stream", headers=headers)
 
 
-async def _status(request: Request, session: Session, provided: Resources) -> dict[str, Any]:
+async def _status_fragment(request: Request, session: Session, provided: Resources) -> str:
     live, settings = _live(request), provided.settings
     grid = await live.grid(settings.webdriver_url)
     # The version first: what changes in between is then shown, and fetched once more, rather than never.
     version = await live.read_version(session, settings.webdriver_url)
-    status = await read_status(session)
-    infrastructure = await read_infrastructure(session, settings.model_copy(update={"webdriver_url": None}))
-    infrastructure = infrastructure.model_copy(update={"grid": grid})
-    shown = {**status_page(status, infrastructure), "jobs": jobs_section(status.jobs)}
-    return {**shown, "version": version, "signed_in": _signed_in(request)}
+
+    async def draw_it() -> str:
+        status = await read_status(session)
+        infrastructure = await read_infrastructure(session, settings.model_copy(update={"webdriver_url": None}))
+        infrastructure = infrastructure.model_copy(update={"grid": grid})
+        shown = {**status_page(status, infrastructure), "jobs": jobs_section(status.jobs), "version": version}
+        # In a thread: of a thousand partners it takes seconds.
+        return await asyncio.to_thread(draw, "status_fragment.html", **shown)
+
+    return await live.status.html(version, draw_it)
 
 
 def _live(request: Request) -> Live:

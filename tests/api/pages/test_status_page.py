@@ -20,6 +20,12 @@ async def test_without_partners_and_jobs_it_tells_how_to_begin(reader: httpx.Asy
     assert text.count("curl -X POST") == 3
 
 
+async def test_it_comes_compressed_to_whoever_takes_that(reader: httpx.AsyncClient) -> None:
+    assert (await reader.get("/")).headers["content-encoding"] == "gzip"
+    plain = await reader.get("/", headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+
+
 @pytest.mark.parametrize("state", ["working", "degraded", "failing", "unknown"])
 async def test_every_state_has_its_word_and_its_icon(
     reader: httpx.AsyncClient, service: Service, configuration: dict[str, Any], state: str
