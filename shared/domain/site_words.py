@@ -35,9 +35,11 @@ _ACCOUNT = (
 )
 _EITHER = f"{_ACCOUNT}|{_PASSWORD}"
 _NEGATIVE = (
-    r"wrong|incorrect|invalid|unknown|\bbad\b|no match|fail|denied|mismatch"
-    r"|(?:not|n.t) (?:match|exist|recogni[sz]e|found|find|correct|valid|right)"
-    r"|falsch|ung(?:ü|ue)ltig|nicht gefunden|inkorrekt|nicht korrekt|nicht richtig|stimm\w* nicht"
+    r"wrong|incorrect|invalid|unknown|unrecogni[sz]ed|\bbad\b|no match|fail|denied|mismatch|unsuccessful"
+    r"|(?:not|n.t) (?:be |quite |the |a )?(?:match|exist|recogni[sz]e|found|find|correct|valid|right|known|success"
+    r"|succeed|identif|verif)"
+    r"|falsch|ung(?:ü|ue)ltig|nicht gefunden|inkorrekt|nicht korrekt|nicht richtig|stimm\w* nicht|nicht bekannt"
+    r"|ne reconnaissons pas|pas reconnu|ningun[ao]? .{0,30}coincide|nessun\w* .{0,30}corrispond"
     r"|fehlgeschlagen|unbekannt|abgelehnt|incorrecte?s?|invalides?|erron(?:é|e)|inconnu|(?:é|e)chou(?:é|e)"
     r"|(?:é|e)chec|ne correspond|incorrect[oa]s?|no v(?:á|a)lid|inv(?:á|a)lid|err(?:ó|o)ne|no coincide"
     r"|no existe|fallid|errat[oaie]|non valid|non corrett|sbagliat|non riconosciut|non trovat|fallit|scorrett"
@@ -110,7 +112,10 @@ _MAINTENANCE = (
     r"|временно недоступ|メンテナンス中|メンテナンスのため|ただいまメンテナンス|维护中|系统维护|維護中|正在维护|점검 중"
 )
 _CANNOT_ENTER = (
-    r"(?:could not|couldn.t|cannot|can.t|unable to) (?:log|sign|authenticate)(?: you)? ?(?:in|on)?"
+    r"(?:could not|couldn.t|cannot|can.t|unable to) (?:be )?(?:log|sign|authenticate)\w*(?: you)? ?(?:in|on)?"
+    r"|\bno (?:such |matching )?(?:user |customer )?(?:account|user|member|customer)\b(?:\.|$"
+    r"|.{0,40}(?:match|found|exist|correspond))"
+    r"|\bkeine? (?:passend\w* )?(?:konto|account|benutzer\w*|nutzer\w*|kunde\w*)\b.{0,60}gefunden"
     r"|access denied|not authori[sz]ed|authentication (?:failed|error|unsuccessful)|unauthori[sz]ed"
     r"|(?:log|sign)(?:-| )?(?:in|on) (?:error|was unsuccessful|unsuccessful)|zugriff verweigert"
     r"|anmeldung (?:ist )?(?:fehlgeschlagen|nicht m(?:ö|oe)glich)|acc(?:è|e)s refus(?:é|e)|acceso denegado"
@@ -132,6 +137,18 @@ _RIGHT_ONES = (
 )
 
 
+_CHECK_THEM = (
+    r"check (?:that )?(?:your|the) .{0,40}(?:password|credentials|log-?in details)"
+    r"|pr(?:ü|ue)fen sie .{0,40}(?:passwort|kennwort|zugangsdaten|anmeldedaten)"
+    r"|v(?:é|e)rifiez .{0,40}(?:mot de passe|identifiants)"
+    r"|(?:revis[ae]|verifi(?:ca|que)|comprueb[ae]) .{0,40}(?:contrase(?:ñ|n)a|credenciales)"
+    r"|(?:controlla|verifica)(?:re)? .{0,40}(?:password|credenziali)|controleer .{0,40}wachtwoord"
+    r"|verifique .{0,40}senha"
+)
+# What keeps somebody out, but says nothing of what they gave.
+_OF_THE_PAGE = r"csrf|token|cookie|session|sitzung|javascript|browser|timed? ?out|expired|reload|refresh"
+
+
 def _near(one: str, other: str) -> str:
     return rf"(?:{one}).{{0,60}}(?:{other})|(?:{other}).{{0,60}}(?:{one})"
 
@@ -139,15 +156,23 @@ def _near(one: str, other: str) -> str:
 _NEGATIVE_WORDS = re.compile(_NEGATIVE, re.IGNORECASE)
 _EXPIRED_WORDS = re.compile(_EXPIRED, re.IGNORECASE)
 _NOT_LOCKED = re.compile(_NEVER_LOCKED, re.IGNORECASE)
+_OR_LOCKED = re.compile(rf"\b(?:or|oder|ou|of|eller|или)\b.{{0,40}}(?:{_LOCKED})", re.IGNORECASE)
+_LOG_IN = re.compile(_EITHER, re.IGNORECASE)
+_NOT_THE_LOG_IN = re.compile(_OF_THE_PAGE, re.IGNORECASE)
 _SAYINGS: tuple[tuple[Saying, re.Pattern[str]], ...] = (
     (Saying.PASSWORD_EXPIRED, re.compile(_near(_PASSWORD, _EXPIRED), re.IGNORECASE)),
     (Saying.ACCOUNT_LOCKED, re.compile(_near(f"{_EITHER}|access", _LOCKED), re.IGNORECASE)),
     (Saying.RATE_LIMITED, re.compile(_MANY, re.IGNORECASE)),
     (Saying.HUMAN_ASKED_FOR, re.compile(_HUMAN, re.IGNORECASE)),
     (Saying.MAINTENANCE, re.compile(_MAINTENANCE, re.IGNORECASE)),
-    (Saying.REFUSED, re.compile(f"{_near(_EITHER, _NEGATIVE)}|{_CANNOT_ENTER}", re.IGNORECASE)),
+    (Saying.REFUSED, re.compile(f"{_near(_EITHER, _NEGATIVE)}|{_CANNOT_ENTER}|{_CHECK_THEM}", re.IGNORECASE)),
     (Saying.REFUSED, re.compile(_RIGHT_ONES.format(nouns=_EITHER), re.IGNORECASE)),
 )
+
+
+def _says_either(text: str) -> bool:
+    """Whether it says that what was given is wrong, or else that the account is locked."""
+    return _OR_LOCKED.search(text) is not None and _NEGATIVE_WORDS.search(text) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -155,7 +180,7 @@ def saying_of(text: str) -> Saying | None:
     """What one line or notice of a page says about the log-in; None when nothing."""
     for saying, words in _SAYINGS:
         if words.search(text):
-            if saying is Saying.ACCOUNT_LOCKED and _NOT_LOCKED.search(text):
+            if saying is Saying.ACCOUNT_LOCKED and (_NOT_LOCKED.search(text) or _says_either(text)):
                 continue
             return saying
     return None
@@ -164,3 +189,8 @@ def saying_of(text: str) -> Saying | None:
 def refuses_code(text: str) -> bool:
     """Whether a text that came after a one-time code was sent says that the code was not taken."""
     return bool(_NEGATIVE_WORDS.search(text) or _EXPIRED_WORDS.search(text)) or saying_of(text) is Saying.REFUSED
+
+
+def is_about_log_in(text: str) -> bool:
+    """Whether a notice names the account or the password, in whatever sense, and not the page that asked for them."""
+    return _LOG_IN.search(text) is not None and _NOT_THE_LOG_IN.search(text) is None

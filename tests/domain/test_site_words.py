@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.domain.site_words import Saying, refuses_code, saying_of
+from shared.domain.site_words import Saying, is_about_log_in, refuses_code, saying_of
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,34 @@ from shared.domain.site_words import Saying, refuses_code, saying_of
         "Ange ett korrekt användarnamn och lösenord",
         "Пожалуйста, введите правильные имя пользователя и пароль.",
         "正しいユーザー名とパスワードを入力してください。",
+        "No user account matches the entered credentials. Are you sure that you typed your password correctly?",
+        "This combination of credentials is not known to our system.",
+        "Unrecognized username or password.",
+        "Your login attempt was not successful. Please try again.",
+        "Your login attempt did not succeed.",
+        "Login attempt unsuccessful.",
+        "Hmm, that's not the right password.",
+        "That email and password combination isn't quite right.",
+        "The username you entered cannot be identified.",
+        "We could not verify your credentials.",
+        "You could not be logged in.",
+        "No account found with that email.",
+        "There is no user record corresponding to this identifier.",
+        "No such user.",
+        "Not a valid user.",
+        "Please check your username and password.",
+        "Es konnte kein Konto mit den angegebenen Zugangsdaten gefunden werden.",
+        "Diese Kombination aus Zugangsdaten ist uns nicht bekannt.",
+        "Bitte überprüfen Sie Ihre Zugangsdaten.",
+        "Nous ne reconnaissons pas ces identifiants.",
+        "Vérifiez votre identifiant et votre mot de passe.",
+        "Ninguna cuenta coincide con estas credenciales.",
+        "Revisa tu usuario y contraseña.",
+        "Nessun account corrisponde a queste credenziali.",
+        "Controlla e-mail e password.",
+        # Which of the two, the site does not say.
+        "Incorrect user name or password or account is temporarily blocked.",
+        "The account sign-in was incorrect or your account is disabled temporarily.",
     ],
 )
 def test_a_refused_log_in(text: str) -> None:
@@ -96,6 +124,10 @@ def test_other_answers(text: str, saying: Saying) -> None:
         "Enter the code we sent to your e-mail. It is valid for 10 minutes.",
         "Your e-mail: enter a valid 6-digit code",
         "Your account is valid until 2027.",
+        "No users found",
+        "Check your e-mail for the code",
+        "Please check your e-mail and enter the code",
+        "Please verify your e-mail address",
     ],
 )
 def test_what_is_no_answer(text: str) -> None:
@@ -108,3 +140,19 @@ def test_what_is_no_answer(text: str) -> None:
 def test_a_refused_code(text: str) -> None:
     assert refuses_code(text)
     assert not refuses_code("Enter the code from your app")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_about"),
+    [
+        ("Sorry, those credentials are not for this site.", True),
+        ("Diese Benutzerkennung kennen wir leider so gar nicht", True),
+        ("Your session has timed out, please enter your password again.", False),
+        ("CSRF token missing for this user", False),
+        ("Log-in needs cookies, please allow them", False),
+        ("Our opening hours have changed", False),
+    ],
+)
+def test_a_notice_about_the_log_in(text: str, is_about: bool) -> None:
+    assert saying_of(text) is None
+    assert is_about_log_in(text) is is_about
