@@ -35,6 +35,8 @@ def add_sso(
     async def start(request: web.Request) -> web.StreamResponse:
         if _kind(request) == "stays":
             return await answer(request, "sso.html", kind="stays", said="SSO is not set up for this account.")
+        if _asks_which(request, "choice"):
+            return await answer(request, "choice.html", query=request.query)
         # Whether somebody is known already may be asked without showing anything.
         raise web.HTTPSeeOther(_provider(request) + ("&prompt=none" if _kind(request) == "silent" else ""))
 
@@ -60,6 +62,8 @@ def add_sso(
     async def authorize(request: web.Request) -> web.StreamResponse:
         if _kind(request) == "broken":
             return await answer(request, "plain.html", status=500, words="The identity provider is out of order.")
+        if _asks_which(request, "choice_elsewhere"):
+            return await answer(request, "choice.html", query=request.query)
         if request.cookies.get(_SESSION) == "in":
             raise web.HTTPSeeOther(_way_back(request))
         if request.query.get("prompt") == "none":
@@ -89,6 +93,11 @@ def add_sso(
 
 def _kind(request: web.Request) -> str:
     return request.query.get("kind", "")
+
+
+def _asks_which(request: web.Request, kind: str) -> bool:
+    """Whether one is to say at which identity provider one has an account, and has not."""
+    return _kind(request) == kind and not request.query.get("chosen")
 
 
 def _provider(request: web.Request) -> str:

@@ -15,7 +15,7 @@ from services.runner.browser.log_in.confirm import confirm
 from services.runner.browser.log_in.enter import enter
 from services.runner.browser.log_in.find import find_form
 from services.runner.browser.log_in.look import Eyes, Look
-from services.runner.browser.log_in.verdict import Then, judged
+from services.runner.browser.log_in.verdict import Sent, Then, judged
 from services.runner.browser.page import Page, PageState
 from shared.domain.evidence import Facts, LoginFinding
 from shared.domain.site_words import Saying, saying_of
@@ -67,7 +67,7 @@ def _enter_and_confirm(eyes: Eyes, look: Look, credentials: Credentials, entry_p
     if isinstance(seen, Facts):
         return seen
     if seen.then is Then.IN:
-        return confirm(eyes, look, seen.look, entry_point)
+        return confirm(eyes, look, seen.look, entry_point, code_sent=seen.sent is Sent.CODE)
     return page.facts(
         login=LoginFinding.UNCONFIRMED, said=seen.look.new_notice(look), detail=_nothing_came(eyes, seen.look)
     )

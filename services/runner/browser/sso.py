@@ -3,14 +3,15 @@
 from selenium.common.exceptions import NoSuchWindowException, UnexpectedAlertPresentException, WebDriverException
 
 from services.runner.browser.attempt import CheckTask, Credentials
-from services.runner.browser.clicking import accept_consent, click_if_there
+from services.runner.browser.clicking import accept_consent
 from services.runner.browser.failures import PageTrouble, facts_of
 from services.runner.browser.log_in.confirm import is_known_at, strangers_are_sent_away
 from services.runner.browser.log_in.enter import enter
 from services.runner.browser.log_in.fill import fill_form, send
-from services.runner.browser.log_in.find import find_form
+from services.runner.browser.log_in.find import WAYS, find_form
 from services.runner.browser.log_in.look import Eyes, Look, Way, to_what_is_left
 from services.runner.browser.log_in.round_trip import RoundTrip, WentRound
+from services.runner.browser.log_in.take_way import take_way
 from services.runner.browser.log_in.verdict import Then
 from services.runner.browser.login import nothing_to_log_in_by, refused_by_dialog
 from services.runner.browser.page import Page
@@ -56,7 +57,7 @@ def _travel(eyes: Eyes, trip: RoundTrip, task: CheckTask) -> Facts:
     if ended is not None:
         return ended
     with page.step(f"find the log-in form of {trip.provider()}") as detail:
-        look = find_form(eyes, page.patience, stop=trip.nothing_to_fill_in)
+        look = find_form(eyes, page.patience, stop=trip.nothing_to_fill_in, ways=(*WAYS, "provider"))
         detail.append("found" if look.form is not None else "none")
         page.provider = trip.come_to_provider(look)
     if not trip.is_home(look):
@@ -90,9 +91,14 @@ def _leave(eyes: Eyes, trip: RoundTrip, credentials: Credentials | None) -> Fact
         def ready(since: float = since) -> Look | None:
             if trip.has_left():
                 return eyes.look_here()
-            look = eyes.look_around(("sso", "opener"))
+            look = eyes.look_around(("sso", "provider", "opener"))
             waited = page.clock.elapsed() - since > _BEFORE_OPENING_SECONDS
-            return look if "sso" in look.ways or (waited and (look.form is not None or "opener" in look.ways)) else None
+            return (
+                look
+                if {"sso", "provider"} & look.ways.keys()
+                or (waited and (look.form is not None or "opener" in look.ways))
+                else None
+            )
 
         look = page.poll(ready, page.patience)
         if trip.has_left():
@@ -100,7 +106,7 @@ def _leave(eyes: Eyes, trip: RoundTrip, credentials: Credentials | None) -> Fact
         if look is None:
             break
         accept_consent(page)
-        way = look.ways.get("sso")
+        way = look.ways.get("sso") or look.ways.get("provider")
         if way is None and look.form is not None and look.form.kind == "user" and credentials and not name_given:
             # It asks who we are, to know which provider is ours.
             name_given = True
@@ -109,22 +115,20 @@ def _leave(eyes: Eyes, trip: RoundTrip, credentials: Credentials | None) -> Fact
         way = way or (look.ways.get("opener") if not clicked else None)
         if way is None:
             break
-        said = _follow(page, way)
-        if said is not None:
-            eyes.tried.append(way.sign)
-            clicked = said
+        clicked = _follow(eyes, way) or clicked
     stayed = f"It never left {trip.home}: " + (f"clicked {clicked}." if clicked else "nothing to start SSO with.")
     notice = next(iter(eyes.look_here().notices), None)
     return page.facts(login=LoginFinding.SSO_FAILED, detail=stayed, said=notice)
 
 
-def _follow(page: Page, way: Way) -> str | None:
+def _follow(eyes: Eyes, way: Way) -> str | None:
     """Clicks, and goes with it when a window of its own opens. None when the page replaced the control."""
-    windows = set(page.driver.window_handles)
-    said = click_if_there(page, way.control, way.says)
-    new = [handle for handle in page.driver.window_handles if handle not in windows]
+    driver = eyes.page.driver
+    windows = set(driver.window_handles)
+    said = take_way(eyes, way)
+    new = [handle for handle in driver.window_handles if handle not in windows]
     if new:
-        page.driver.switch_to.window(new[0])
+        driver.switch_to.window(new[0])
     return said
 
 
@@ -158,7 +162,7 @@ def _confirm(eyes: Eyes, trip: RoundTrip, first: Look, landed: Look, entry_point
         answered = f"{trip.home} answered {landed.status} on the way back."
         return page.facts(login=LoginFinding.SSO_FAILED, detail=answered)
     _to_the_partner_s_window(page)
-    welcomed = bool(landed.marked) or (landed.welcomes and not first.welcomes)
+    welcomed = bool(landed.marked) or landed.greets_anew(first)
     with page.step("open the landing page again") as detail:
         known = _is_known(eyes, trip, first, trip.clean(landed.url)) and (welcomed or strangers_are_sent_away(eyes))
         detail.append("still logged in" if known else "not known there")

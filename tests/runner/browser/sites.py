@@ -106,16 +106,28 @@ async def _enter(request: web.Request) -> web.StreamResponse:
 async def _take_code(request: web.Request) -> web.StreamResponse:
     given, query = await request.post(), request.query
     code = "".join(str(value) for name, value in given.items() if name.startswith("code"))
-    totp = pyotp.TOTP(SECRET, digits=int(query.get("digits", "6")), interval=int(query.get("period", "30")))
-    if "broken" in query or code in request.app[SPENT] or not totp.verify(code):
+    right = "password" not in given or _right(given)
+    if "broken" in query or not right or not _is_fresh(request, code):
+        if "formless" in query:
+            return _html("<h1>Sorry</h1><div class='message'>Invalid verification code</div>")
         return _html(page_text(query["next"], query, "" if "silent" in query else "That code is invalid."))
-    request.app[SPENT].add(code)
     return _let_in("/account")
+
+
+def _is_fresh(request: web.Request, code: str) -> bool:
+    """Whether it is a code that nobody gave before; it is none from then on."""
+    query, spent = request.query, request.app[SPENT]
+    totp = pyotp.TOTP(SECRET, digits=int(query.get("digits", "6")), interval=int(query.get("period", "30")))
+    if code in spent or not totp.verify(code):
+        return False
+    spent.add(code)
+    return True
 
 
 async def _enter_by_script(request: web.Request) -> web.StreamResponse:
     await asyncio.sleep(float(request.query.get("takes", "0")))
-    if not _right(await request.json()):
+    given = await request.json()
+    if not _right(given) or ("asks_for_code" in request.query and not _is_fresh(request, given["code"])):
         asks = {"WWW-Authenticate": f'{request.query["asks"]} realm="api"'} if "asks" in request.query else {}
         return web.json_response({}, status=int(request.query.get("status", "401")), headers=asks)
     answer = web.json_response({"token": "t-" + str(int(time.time()))})

@@ -93,6 +93,18 @@ async def test_other_languages(check: Check, site: str, name: str, word: str, bu
     assert (report.outcome.code, report.outcome.message) == ("credentials_rejected", f"The site says: “{refusal}”")
 
 
+async def test_another_form_behind_the_log_in_is_not_the_log_in(check: Check, site: str) -> None:
+    report = await check(f"{site}/connects", patience_seconds=4)
+    assert report.outcome.code == "success", report
+    report = await check(f"{site}/connects", credentials=WRONG, patience_seconds=4)
+    assert report.outcome.code == "credentials_rejected", report
+
+
+async def test_a_tab_that_hides_the_form_is_chosen(check: Check, site: str) -> None:
+    report = await check(f"{site}/tabs", patience_seconds=4)
+    assert report.outcome.code == "success", report
+
+
 async def test_a_page_with_nothing_but_another_way_says_so(check: Check, site: str) -> None:
     report = await check(f"{site}/only_sso", patience_seconds=2)
     assert report.outcome.code == "login_form_not_found"

@@ -82,6 +82,26 @@ async def test_an_answer_that_a_person_would_be_asked_about_is_a_refusal(check: 
     assert "answered 401 to the log-in" in report.outcome.message
 
 
+async def test_a_form_with_a_captcha_is_a_wall(check: Check, site: str) -> None:
+    report = await check(f"{site}/captcha")
+    assert report.outcome.code == "captcha_or_bot_wall", report
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [
+        ("Those credentials belong to another site.", "credentials_rejected"),
+        ("Your session has timed out, enter your password again.", "login_not_confirmed"),
+    ],
+)
+async def test_a_notice_about_the_log_in_refuses_whatever_its_words(
+    check: Check, site: str, refusal: str, code: str
+) -> None:
+    report = await check(f"{site}/both?refusal={quote(refusal)}", credentials=WRONG)
+    assert report.outcome.code == code, report
+    assert f"The site says: “{refusal}”" in report.outcome.message
+
+
 async def test_what_is_offered_on_the_way_is_declined(check: Check, site: str) -> None:
     report = await check(f"{site}/both?next=stay", patience_seconds=4)
     assert report.outcome.code == "success", report

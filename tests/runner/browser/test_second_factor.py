@@ -93,6 +93,25 @@ async def test_a_form_that_takes_the_code_as_well(check: Check, site: str, taken
     assert taken == 0 or "No unused one-time code was left" in report.outcome.message
 
 
+@pytest.mark.parametrize("entry", ["both?next=code_beside", "late_code"])
+async def test_a_code_that_is_asked_for_beside_the_form_that_still_stands(check: Check, site: str, entry: str) -> None:
+    report = await check(f"{site}/{entry}", credentials=with_secret(SECRET), spend_code=Spent())
+    assert report.outcome.code == "success", report
+    report = await check(f"{site}/{entry}")
+    assert report.outcome.code == "login_not_confirmed"
+    assert "asks for a one-time code, but no TOTP secret is stored" in report.outcome.message
+    wrong = Credentials(GOOD.username, "last-years", SECRET)
+    report = await check(f"{site}/{entry}", credentials=wrong, spend_code=Spent())
+    assert report.outcome.code == ("mfa_rejected" if entry == "late_code" else "credentials_rejected"), report
+
+
+async def test_a_refused_code_without_a_form_to_try_again(check: Check, site: str) -> None:
+    entry = f"{site}/both?next=code&broken=1&formless=1"
+    report = await check(entry, credentials=with_secret(SECRET), spend_code=Spent())
+    assert report.outcome.code == "mfa_rejected", report
+    assert "Invalid verification code" in report.outcome.message
+
+
 async def test_a_page_that_sends_no_code_has_refused_none(check: Check, site: str) -> None:
     entry = f"{site}/both?next=idle_code"
     report = await check(entry, credentials=with_secret(SECRET), spend_code=Spent())

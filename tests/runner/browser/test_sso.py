@@ -29,7 +29,7 @@ def redirects_of(report: AttemptReport) -> list[dict[str, Any]]:
     return redirects
 
 
-@pytest.mark.parametrize("kind", ["", "consent", "window", "silent"])
+@pytest.mark.parametrize("kind", ["", "consent", "window", "silent", "choice", "choice_elsewhere"])
 async def test_logs_in_through_the_provider(check: Check, shop: str, kind: str) -> None:
     report = await check("", checks=sso(f"{shop}/tyrell/sso?kind={kind}"), patience_seconds=5)
     assert report.outcome.code == "success", report

@@ -15,11 +15,12 @@ fetch(location.href, { credentials: "omit", redirect: "manual", cache: "no-store
 """
 
 
-def confirm(eyes: Eyes, before: Look, landed: Look, entry_point: str) -> Facts:
-    """`before` is the look at the log-in form, `landed` the one at the page that the log-in led to."""
+def confirm(eyes: Eyes, before: Look, landed: Look, entry_point: str, *, code_sent: bool = False) -> Facts:
+    """`before` is the look at the log-in form, `landed` the one at the page that the log-in led to, where `code_sent`
+    says that a one-time code was sent last."""
     page = eyes.page
     page.driver.switch_to.default_content()
-    welcomed = bool(landed.marked) or (landed.welcomes and not before.welcomes)
+    welcomed = bool(landed.marked) or landed.greets_anew(before)
     with page.step("open the entry point again") as detail:
         kept = is_known_at(eyes, before, entry_point)
         detail.append(_said(kept))
@@ -32,6 +33,9 @@ def confirm(eyes: Eyes, before: Look, landed: Look, entry_point: str) -> Facts:
         return page.facts(login=LoginFinding.IN)
     if welcomed:
         return page.facts(login=LoginFinding.SESSION_LOST)
+    refused = landed.code_refusal(before) if code_sent else None
+    if refused is not None:
+        return page.facts(login=LoginFinding.SECOND_FACTOR_REFUSED, said=refused)
     not_kept = "The form is gone, but the entry point asks to log in again."
     return page.facts(login=LoginFinding.UNCONFIRMED, detail=not_kept, said=next(iter(landed.notices), None))
 
@@ -83,14 +87,14 @@ class _Sure:
     def greets(self, seen: Look) -> bool:
         if self._eyes.marker is not None:
             return bool(seen.marked)
-        return seen.welcomes and not self._before.welcomes and not seen.keeps_out
+        return seen.greets_anew(self._before) and not seen.keeps_out
 
 
 def _is_for_strangers(seen: Look, before: Look, roles: tuple[str, ...]) -> bool:
     if seen.keeps_out:
         return True
     name_first = before.form is not None and before.form.kind == "user"
-    if seen.form is not None and (seen.form.password is not None or name_first):
+    if seen.asks_again(before) or (seen.form is not None and name_first):
         return True
     if any(role in seen.ways for role in roles):
         return True

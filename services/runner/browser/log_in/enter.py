@@ -3,10 +3,11 @@
 from selenium.webdriver.remote.webelement import WebElement
 
 from services.runner.browser.attempt import Credentials
-from services.runner.browser.clicking import DRAWN_ANEW, click_if_there
+from services.runner.browser.clicking import DRAWN_ANEW
 from services.runner.browser.log_in.fill import fill_form, send
-from services.runner.browser.log_in.look import Eyes, Look, Way
+from services.runner.browser.log_in.look import Eyes, LoginForm, Look
 from services.runner.browser.log_in.second_factor import fresh_code, give_code, key_of, sent_since, type_code
+from services.runner.browser.log_in.take_way import take_way
 from services.runner.browser.log_in.verdict import Arrival, Seen, Sent, Then, Verdict
 from shared.domain.evidence import Facts, LoginFinding
 
@@ -66,7 +67,7 @@ class _Entering:
         form = look.form
         assert form is not None
         if self._password_sent:
-            return Seen(Then.STILL, look)
+            return Seen(Then.STILL, look, self._sent)
         self._password_sent = True
         username = None if self.name_first else self._credentials.username
         with self._page.step("fill the log-in form"):
@@ -84,6 +85,9 @@ class _Entering:
         assert look.code is not None
         if self._code_sent:
             return self._page.facts(login=LoginFinding.SECOND_FACTOR_REFUSED, detail="It asks for a code again.")
+        if look.code.beside is not None and look.form is not None:
+            with self._page.step("fill the log-in form"):
+                self._fill_again(look.form)
         given = give_code(self._eyes, look.code, self._credentials.totp_secret)
         if isinstance(given, Facts):
             return given
@@ -95,25 +99,21 @@ class _Entering:
             return self._page.facts(login=LoginFinding.SECOND_FACTOR_REFUSED, detail="It asks for a code again.")
         return seen
 
+    def _fill_again(self, form: LoginForm) -> None:
+        """Where the site emptied it, to ask for a code beside."""
+        if form.filled != (len(self._credentials.username), len(self._credentials.password)):
+            fill_form(self._eyes, form, self._credentials.username, self._credentials.password)
+
     def answer(self, seen: Seen) -> Facts | Seen:
         """A question in between: which way to log in, whether to stay signed in, whether the site may know us."""
         roles = {Then.DECLINE: ("decline", "acknowledge")}.get(seen.then, (seen.then.value,))
         way = next(seen.look.ways[role] for role in roles if role in seen.look.ways)
         mark = self._page.heard()
         with self._page.step(_QUESTIONS[seen.then]) as detail:
-            detail.append(self._choose(way))
+            detail.append(take_way(self._eyes, way) or DRAWN_ANEW)
         if self._sent is not Sent.NAME:
             self._sent = Sent.ANSWER
         return self._see(seen.look, None, mark)
-
-    def _choose(self, way: Way) -> str:
-        """A control that the page replaced is left for the next look."""
-        said = click_if_there(self._page, way.control, way.says)
-        if said is not None and way.submit is not None:
-            click_if_there(self._page, way.submit)
-        if said is not None:
-            self._eyes.tried.append(way.sign)
-        return said or DRAWN_ANEW
 
     def _give_code_beside(self, look: Look) -> Facts | None:
         """A form that asks for name, password and code at once. Without a secret the field is left as it is."""
@@ -138,7 +138,7 @@ class _Entering:
             assert found is None or isinstance(found, Facts | Seen)
             if isinstance(found, Seen):
                 detail.append(_FOUND[found.then])
-        return found or Seen(Then.STILL, self._eyes.look_here())
+        return found or Seen(Then.STILL, self._eyes.look_here(), self._sent)
 
 
 _QUESTIONS = {

@@ -1,18 +1,21 @@
 """Waits for a log-in form, opening on the way what hides it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from services.runner.browser.clicking import DRAWN_ANEW, accept_consent_anywhere, click_if_there
+from services.runner.browser.clicking import DRAWN_ANEW, accept_consent_anywhere
 from services.runner.browser.log_in.look import Eyes, Look
+from services.runner.browser.log_in.take_way import take_way
 
 # In the order in which they are tried: the page's own log-in, a choice that leads to the password, a menu.
-_WAYS = ("opener", "password_way", "menu")
+WAYS = ("opener", "password_way", "menu")
 _MOST_CLICKS = 4
 _BEFORE_OPENING_SECONDS = 1.0
 
 
-def find_form(eyes: Eyes, seconds: float, stop: Callable[[Look], bool] = lambda look: False) -> Look:
+def find_form(
+    eyes: Eyes, seconds: float, stop: Callable[[Look], bool] = lambda look: False, ways: Sequence[str] = WAYS
+) -> Look:
     """The look that shows a form, the driver left in its frame; or the last look, when the seconds are over, or when
     `stop` says that no form is to be waited for.
 
@@ -23,11 +26,11 @@ def find_form(eyes: Eyes, seconds: float, stop: Callable[[Look], bool] = lambda 
     until = page.clock.elapsed() + seconds
     quiet_since, clicks, consent_answered = page.clock.elapsed(), 0, False
     while True:
-        ready = page.poll(partial(_ready, eyes, quiet_since, stop), until - page.clock.elapsed())
+        ready = page.poll(partial(_ready, eyes, quiet_since, stop, ways), until - page.clock.elapsed())
         if ready is None or ready.form is not None or stop(ready) or page.clock.elapsed() >= until:
             return ready or eyes.look_around()
         quiet_since = page.clock.elapsed()
-        way = next((ready.ways[role] for role in _WAYS if role in ready.ways), None)
+        way = next((ready.ways[role] for role in ways if role in ready.ways), None)
         if not consent_answered:
             consent_answered = True
             if accept_consent_anywhere(page):
@@ -36,15 +39,12 @@ def find_form(eyes: Eyes, seconds: float, stop: Callable[[Look], bool] = lambda 
             continue
         clicks += 1
         with page.step("open the log-in") as detail:
-            said = click_if_there(page, way.control, way.says)
-            detail.append(said or DRAWN_ANEW)
-        if said is not None:
-            eyes.tried.append(way.sign)
+            detail.append(take_way(eyes, way) or DRAWN_ANEW)
 
 
-def _ready(eyes: Eyes, quiet_since: float, stop: Callable[[Look], bool]) -> Look | None:
+def _ready(eyes: Eyes, quiet_since: float, stop: Callable[[Look], bool], ways: Sequence[str]) -> Look | None:
     """A look with a form; or, once the page had none for a while, whatever it shows."""
-    look = eyes.look_around(_WAYS)
+    look = eyes.look_around(ways)
     if look.form is not None or stop(look):
         return look
     quiet = eyes.page.clock.elapsed() - quiet_since > _BEFORE_OPENING_SECONDS

@@ -2,7 +2,11 @@
 // controls tried, the marker {css, text} of somebody who is in; the answer's fields are those of Look in look.py.
 const [, roles, tried, marker] = arguments;
 const notices = [];
-let welcomes = false, captcha = false;
+let welcomes = false, shows_way_out = false, captcha = false;
+const leadsOut = (node) => {
+  welcomes = true;
+  shows_way_out = shows_way_out || shown(node);
+};
 const hosts = [];
 for (const node of all) {
   const tag = node.tagName;
@@ -10,9 +14,9 @@ for (const node of all) {
   if (/^(A|BUTTON|INPUT)$/.test(tag) || /^(menuitem|button|link)$/.test(node.getAttribute("role") || "")) {
     const label = tag === "INPUT" && !/^(submit|button|image)$/.test(node.type) ? "" : briefly(node) || tidy(node.textContent).slice(0, 80);
     const path = (node.getAttribute("href") || "").split("?")[0];
-    if ((label.length <= 40 && LOG_OUT.test(label)) || /log-?out|sign-?out|logoff|signoff/i.test(path)) welcomes = true;
+    if ((label.length <= 40 && LOG_OUT.test(label)) || /log-?out|sign-?out|logoff|signoff/i.test(path)) leadsOut(node);
   }
-  if (tag === "FORM" && /log-?out|sign-?out|logoff/i.test(node.getAttribute("action") || "")) welcomes = true;
+  if (tag === "FORM" && /log-?out|sign-?out|logoff/i.test(node.getAttribute("action") || "")) leadsOut(node);
   if (tag === "INPUT" && /captcha/i.test(node.name + " " + node.id + " " + node.placeholder) && node.type !== "hidden" && shown(node)) captcha = true;
   const said = /^(alert|status|alertdialog)$/.test(node.getAttribute("role") || "") || /assertive|polite/.test(node.getAttribute("aria-live") || "");
   if (notices.length < 20 && (said || NOTICE_CLASS.test(String(node.getAttribute("class") || "") + " " + node.id))) {
@@ -53,7 +57,7 @@ return {
   asks: wanted.includes("decline") || (short && ASKS.test(body)),
   hosts: best || code ? [] : hosts,
   frames: all.filter((node) => /^I?FRAME$/.test(node.tagName) && node.getBoundingClientRect().height > 20 && shown(node)).slice(0, 8),
-  notices, lines, welcomes, captcha,
+  notices, lines, welcomes, shows_way_out, captcha,
   marker_valid,
   marked: marker ? marker_valid && marked() : null,
 };

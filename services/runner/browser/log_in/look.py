@@ -32,7 +32,8 @@ _MOST_CLOSED_ROOTS_DEEP = 5
 class LoginForm:
     """Kind `both` (on one page), `user` (name first) or `password` (name already given).
 
-    `filled` counts the characters that stand in user and password; `says` is what the submit button says.
+    `filled` counts the characters that stand in user and password; `says` is what the submit button says; `sign` tells
+    it from another form.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class LoginForm:
     password: WebElement | None
     submit: WebElement | None
     says: str
+    sign: str
     filled: tuple[int, int]
 
 
@@ -69,7 +71,10 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look shows, field by field as `look.js` returns it. `marked` is None without a marker to look for."""
+    """What one look shows, field by field as `look.js` returns it. `marked` is None without a marker to look for.
+
+    `welcomes`: there is a way to log out, perhaps in a closed menu; `shows_way_out`: it is to be seen.
+    """
 
     url: str
     status: int
@@ -86,6 +91,7 @@ class Look:
     notices: tuple[str, ...]
     lines: tuple[str, ...]
     welcomes: bool
+    shows_way_out: bool
     captcha: bool
     marker_valid: bool
     marked: bool | None
@@ -94,6 +100,21 @@ class Look:
     def keeps_out(self) -> bool:
         """Whether it surely asks for a code. Such a page often has a log-out control, to give up by."""
         return self.code is not None and self.code.sure
+
+    def greets_anew(self, before: "Look") -> bool:
+        """Whether it treats us as somebody who is in, as `before` did not. Some have a hidden way out all along."""
+        return (self.welcomes and not before.welcomes) or (self.shows_way_out and not before.shows_way_out)
+
+    def asks_again(self, before: "Look") -> bool:
+        """Whether a form with a password stands; behind a log-in it may be one for something else."""
+        if self.form is None or self.form.password is None:
+            return False
+        same = before.form is None or self.form.sign == before.form.sign
+        return same or not self.greets_anew(before)
+
+    def asks_for_code_beside(self, before: "Look") -> bool:
+        """Whether the form now wants a one-time code as well."""
+        return self.code is not None and self.code.beside is not None and before.code is None
 
     def new_saying(self, before: "Look | None") -> tuple[str, Saying] | None:
         """The first words about the log-in that were not there before; notices speak first."""

@@ -15,7 +15,7 @@ from services.runner.browser.devtools.network_log import Exchange
 from services.runner.browser.log_in.fill import press_enter
 from services.runner.browser.log_in.look import Eyes, Look
 from shared.domain.evidence import Facts, LoginFinding
-from shared.domain.site_words import Saying
+from shared.domain.site_words import Saying, is_about_log_in
 
 _QUIET_LOOKS = 3
 _QUIET_LOOKS_BACK_HOME = 15
@@ -61,8 +61,11 @@ class Then(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
+    """`sent` is what was sent last."""
+
     then: Then
     look: Look
+    sent: Sent
 
 
 class Verdict:
@@ -97,6 +100,8 @@ class Verdict:
         page, looked_at = self._page, self._page.clock.elapsed()
         look = self._eyes.look_here(_ROLES if self._arrived is None else (*_ROLES, "allow"))
         stands = self._stands(look)
+        if self._sent is Sent.PASSWORD and look.asks_for_code_beside(self._before) and not self._refused(look):
+            return self._seen(Then.CODE, look)
         ended = self._ended(look, stands)
         if ended is not None:
             return ended
@@ -105,9 +110,9 @@ class Verdict:
         self._quiet_looks = self._quiet_looks + 1 if quiet else 0
         next_thing = self._next_thing(look, stands)
         if next_thing is not None and self._quiet_looks >= 1:
-            return Seen(next_thing, look)
+            return self._seen(next_thing, look)
         if self._is_in(look, stands):
-            return Seen(Then.IN, look)
+            return self._seen(Then.IN, look)
         if stands:
             self._press_enter_if_nothing_happened()
         now = page.clock.elapsed()
@@ -115,15 +120,18 @@ class Verdict:
             self._quiet_since = now
         if now - self._quiet_since < page.patience:
             return None
-        return self._ended(look, stands, at_last=True) or Seen(Then.STILL, look)
+        return self._ended(look, stands, at_last=True) or self._seen(Then.STILL, look)
+
+    def _seen(self, then: Then, look: Look) -> Seen:
+        return Seen(then, look, self._sent)
 
     def _stands(self, look: Look) -> bool:
         """Whether the form that was sent still stands."""
         if self._sent is Sent.NAME:
             return look.form is not None and look.form.password is None
         # An account's own page may have fields like those of a log-in that asks for the name first.
-        name_asked = self._name_first and not (look.welcomes and not self._before.welcomes)
-        asked = look.form is not None and (look.form.password is not None or name_asked)
+        name_asked = self._name_first and look.form is not None and not look.greets_anew(self._before)
+        asked = name_asked or look.asks_again(self._before)
         return asked or (self._sent is Sent.CODE and look.code is not None)
 
     def _ended(self, look: Look, stands: bool, at_last: bool = False) -> Facts | None:
@@ -136,7 +144,7 @@ class Verdict:
         heard = look.new_saying(self._before)
         if heard is not None and not (heard[1] is Saying.MAINTENANCE and stands):
             return judged(facts, heard, status or None)
-        if look.captcha and not self._before.captcha:
+        if look.captcha and (not self._before.captcha or (at_last and stands)):
             return facts(login=LoginFinding.CAPTCHA)
         refused = self._refusing_status(look, at_last)
         if (
@@ -149,7 +157,19 @@ class Verdict:
             return facts(login=LoginFinding.REFUSED, said=said, saying=saying, http_status=refused)
         if status >= 400 and not stands and look.code is None:
             return facts(http_status=status)
+        return self._refused_in_other_words(look) if at_last and stands else None
+
+    def _refused_in_other_words(self, look: Look) -> Facts | None:
+        """The form is there again, emptied, with a new notice about the log-in."""
+        said = look.new_notice(self._before)
+        emptied = look.form is not None and look.form.password is not None and not look.form.filled[1]
+        if self._sent is Sent.PASSWORD and emptied and said is not None and is_about_log_in(said):
+            return self._page.facts(login=LoginFinding.REFUSED, said=said)
         return None
+
+    def _refused(self, look: Look) -> bool:
+        heard = look.new_saying(self._before)
+        return heard is not None and heard[1] is not Saying.MAINTENANCE
 
     def _code_refused(self, look: Look, at_last: bool) -> Facts | None:
         refused = LoginFinding.SECOND_FACTOR_REFUSED
@@ -189,7 +209,7 @@ class Verdict:
             return False
         # Scripts may lead on from where a provider sent us to.
         enough = _QUIET_LOOKS if self._arrived is None else _QUIET_LOOKS_BACK_HOME
-        return self._quiet_looks >= enough or (look.welcomes and not self._before.welcomes)
+        return self._quiet_looks >= enough or look.greets_anew(self._before)
 
     def _elapsed(self) -> float:
         return self._page.clock.elapsed() - self._since

@@ -12,12 +12,30 @@ const leaves = (node) => /^https?:$/.test(node.protocol || "") && site(node.host
 
 const sends = (node) => node.form && node.type !== "button" && inputs.some((input) => input.form === node.form);
 
+// A tab, or the like, that says which hidden part it shows: the one with the password.
+const revealsPassword = (node) => {
+  const name = ["aria-controls", "data-bs-target", "data-target", "href"].map((each) => node.getAttribute(each) || "").find((each) => /^#?[\w:.-]+$/.test(each));
+  const part = name && node.getRootNode().getElementById?.(name.replace("#", ""));
+  const fields = part && !visible(part) ? [...part.querySelectorAll("input[type=password]")] : [];
+  return fields.length === 1 && !/new-password/.test(fields[0].autocomplete) && !REGISTER.test(words(node) + " " + part.id);
+};
+
+const leadsBack = (node) => node.tagName === "A" && node.origin === location.origin && node.pathname.endsWith("/") && location.pathname.startsWith(node.pathname) && !node.search;
+// The button that sends which identity provider is ours: the only one there is to choose, or the one chosen already.
+const chooses = (node) => {
+  const list = node.form && PROVIDERS.test(document.body.innerText.slice(0, 3000)) ? [...node.form.elements].filter((each) => each.tagName === "SELECT" && visible(each)) : [];
+  if (list.length !== 1 || node !== submitFor(node.form, list[0])) return null;
+  const options = [...list[0].options].filter((each) => each.value && !each.disabled);
+  return options.length === 1 ? options[0] : options.find((each) => each.selected && each.index > 0) || null;
+};
+
 const ROLES = {
   // A log-in link of the page's own log-in, however it is named.
-  opener: (node, text) => text.length <= 40 && LOG_IN.test(text) && !OTHER.test(text) && !REGISTER.test(text) && !sends(node) ? 3 : !text && /log-?in|sign-?in/i.test(hint(node)) ? 2 : 0,
+  opener: (node, text) => text.length <= 40 && LOG_IN.test(text) && !OTHER.test(text) && !REGISTER.test(text) && !sends(node) ? 3 : !text && /log-?in|sign-?in/i.test(hint(node)) ? 2 : revealsPassword(node) ? 1 : 0,
   menu: (node, text) => text.length <= 30 && (ACCOUNT_MENU.test(hint(node)) || NOBODY.test(text)) && !REGISTER.test(text) && !/mailto:|tel:/.test(node.getAttribute("href") || "") && !leaves(node) ? (/account|profil|user|avatar|konto|compte|cuenta/i.test(hint(node)) ? 2 : 1) : 0,
   password_way: (node, text) => text.length <= 60 && PASSWORD_WAY.test(text) && !/forgot|reset|vergessen|oubli|olvid|dimentic|vergeten|esquec/i.test(text) ? 2 : 0,
-  sso: (node, text) => text.length <= 80 && SSO.test(text) && !NOT_SSO.test(text) && !REGISTER.test(text) ? (/\bsso\b|single|saml|company|work|corporate|enterprise|organi[sz]|firmen|unternehmen|entreprise|empresa|aziend|bedrijf/i.test(text) ? 4 : OTHER.test(text) ? 2 : 3) : /\b(sso|saml|oidc|oauth2?|openid)\b/i.test(hint(node)) && LOG_IN.test(text) ? 2 : 0,
+  provider: (node) => chooses(node) ? 1 : 0,
+  sso: (node, text) => leadsBack(node) ? 0 : text.length <= 80 && SSO.test(text) && !NOT_SSO.test(text) && !REGISTER.test(text) ? (/\bsso\b|single|saml|company|work|corporate|enterprise|organi[sz]|firmen|unternehmen|entreprise|empresa|aziend|bedrijf/i.test(text) ? 4 : OTHER.test(text) ? 2 : 3) : /\b(sso|saml|oidc|oauth2?|openid)\b/i.test(hint(node)) && LOG_IN.test(text) ? 2 : 0,
   authenticator: (node, text) => text.length <= 120 && AUTHENTICATOR.test(text) && !NOT_AUTHENTICATOR.test(text) ? 3 : 0,
   decline: (node) => DECLINE.test(own(node)) ? 3 : 0,
   acknowledge: (node) => ACKNOWLEDGE.test(own(node)) ? 2 : 0,
@@ -33,7 +51,9 @@ const waysOf = (roles, tried) => {
       if (score <= bestScore || (node.type !== "radio" && !visible(node)) || !enabled(node) || tried.includes(signOf(node))) continue;
       [best, bestScore] = [node, score];
     }
-    if (best) found[role] = { control: best, says: says(best).slice(0, 60), sign: signOf(best), submit: best.type === "radio" ? submitFor(scopeOf(best), best) : null };
+    if (!best) continue;
+    const [choice, submit] = role === "provider" ? [chooses(best), best] : best.type === "radio" ? [best, submitFor(scopeOf(best), best)] : [best, null];
+    found[role] = { control: choice, says: (role === "provider" ? tidy(choice.text) : says(best)).slice(0, 60), sign: signOf(best), submit };
   }
   return found;
 };
