@@ -18,9 +18,12 @@ from tests.end_to_end.real_sites.applications.jupyterlab import JupyterLab
 from tests.end_to_end.real_sites.applications.marimo import Marimo
 from tests.end_to_end.real_sites.applications.node_red import NodeRed
 from tests.end_to_end.real_sites.applications.octoprint import OctoPrint
+from tests.end_to_end.real_sites.applications.parse_dashboard import ParseDashboard
+from tests.end_to_end.real_sites.applications.pretalx import Pretalx
 from tests.end_to_end.real_sites.applications.pypiserver import PypiServer
 from tests.end_to_end.real_sites.applications.roundup import Roundup
 from tests.end_to_end.real_sites.applications.streamlit_authenticator import StreamlitAuthenticator
+from tests.end_to_end.real_sites.applications.the_lounge import TheLounge
 from tests.end_to_end.real_sites.applications.tiddlywiki import TiddlyWiki
 from tests.end_to_end.real_sites.applications.verdaccio import Verdaccio
 
@@ -47,4 +50,7 @@ APPLICATIONS: tuple[type[Application], ...] = (
     PypiServer,
     TiddlyWiki,
     Buildbot,
+    ParseDashboard,
+    Pretalx,
+    TheLounge,
 )
