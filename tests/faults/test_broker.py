@@ -181,9 +181,10 @@ async def test_a_full_queue_holds_the_rest_back_until_there_is_room(stack: Stack
             await stack.until(_HELD_BACK, 200)
             assert await queues[1].depths([LANE]) == full
             assert not sink.requests
+            watched = await load.stop()
             duties.append(asyncio.create_task(runner_process.run(runner, queues[1], stop)))
-            await done(stack, 50)
-            (await load.findings()).assert_none()
+            await load.drained()
+            (await load.compare(watched, sink)).assert_none()
         finally:
             stop.set()
             await asyncio.gather(*duties)
