@@ -21,7 +21,8 @@ class Saying(StrEnum):
 
 
 _PASSWORD = (
-    r"passwor[dt]|pass ?phrase|passcode|kennwort|mot de passe|contrase(?:ñ|n)a|clave|wachtwoord|senha"
+    r"passwor[dt]|pass ?phrase|passcode|(?:private|access|entry) code|zugangscode|code d.acc(?:è|e)s"
+    r"|kennwort|mot de passe|contrase(?:ñ|n)a|clave|wachtwoord|senha"
     r"|palavra-passe|has(?:ł|l)[oa]|l(?:ö|o)senord|adgangskode|passord|salasana|hesl[oaeu]|(?:ş|s)ifre|parol"
     r"|jelsz(?:ó|o)|κωδικ|пароль|пароля|パスワード|密码|密碼|口令|비밀번호"
 )

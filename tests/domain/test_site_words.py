@@ -55,6 +55,7 @@ from shared.domain.site_words import Saying, is_about_log_in, refuses_code, sayi
         "No account found with that email.",
         "There is no user record corresponding to this identifier.",
         "No such user.",
+        "Private code: This private code is not the right one. Only 2 attempts left.",
         "Not a valid user.",
         "Please check your username and password.",
         "Es konnte kein Konto mit den angegebenen Zugangsdaten gefunden werden.",

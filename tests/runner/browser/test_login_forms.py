@@ -93,6 +93,13 @@ async def test_other_languages(check: Check, site: str, name: str, word: str, bu
     assert (report.outcome.code, report.outcome.message) == ("credentials_rejected", f"The site says: “{refusal}”")
 
 
+async def test_a_name_that_the_server_is_asked_about_first_is_not_refused_by_that(check: Check, site: str) -> None:
+    report = await check(f"{site}/asked_name", patience_seconds=4)
+    assert report.outcome.code == "success", report
+    report = await check(f"{site}/asked_name", credentials=WRONG, patience_seconds=4)
+    assert report.outcome.code == "credentials_rejected", report
+
+
 async def test_another_form_behind_the_log_in_is_not_the_log_in(check: Check, site: str) -> None:
     report = await check(f"{site}/connects", patience_seconds=4)
     assert report.outcome.code == "success", report

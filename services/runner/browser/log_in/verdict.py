@@ -147,11 +147,9 @@ class Verdict:
         if look.captcha and (not self._before.captcha or (at_last and stands)):
             return facts(login=LoginFinding.CAPTCHA)
         refused = self._refusing_status(look, at_last)
-        if (
-            refused is not None
-            and self._elapsed() > _REFUSED_BY_STATUS_AFTER_SECONDS
-            and (stands or status in (401, 403))
-        ):
+        # A name alone is often refused for want of a password, which is then asked for.
+        clear = at_last or (self._sent is not Sent.NAME and self._elapsed() > _REFUSED_BY_STATUS_AFTER_SECONDS)
+        if refused is not None and clear and (stands or status in (401, 403)):
             saying = Saying.RATE_LIMITED if refused == _TOO_MANY else None
             said = look.new_notice(self._before)
             return facts(login=LoginFinding.REFUSED, said=said, saying=saying, http_status=refused)
