@@ -160,6 +160,7 @@ _NOT_LOCKED = re.compile(_NEVER_LOCKED, re.IGNORECASE)
 _OR_LOCKED = re.compile(rf"\b(?:or|oder|ou|of|eller|или)\b.{{0,40}}(?:{_LOCKED})", re.IGNORECASE)
 _LOG_IN = re.compile(_EITHER, re.IGNORECASE)
 _NOT_THE_LOG_IN = re.compile(_OF_THE_PAGE, re.IGNORECASE)
+_SHORTEST_NAME = 4
 _SAYINGS: tuple[tuple[Saying, re.Pattern[str]], ...] = (
     (Saying.PASSWORD_EXPIRED, re.compile(_near(_PASSWORD, _EXPIRED), re.IGNORECASE)),
     (Saying.ACCOUNT_LOCKED, re.compile(_near(f"{_EITHER}|access", _LOCKED), re.IGNORECASE)),
@@ -192,6 +193,8 @@ def refuses_code(text: str) -> bool:
     return bool(_NEGATIVE_WORDS.search(text) or _EXPIRED_WORDS.search(text)) or saying_of(text) is Saying.REFUSED
 
 
-def is_about_log_in(text: str) -> bool:
-    """Whether a notice names the account or the password, in whatever sense, and not the page that asked for them."""
-    return _LOG_IN.search(text) is not None and _NOT_THE_LOG_IN.search(text) is None
+def is_about_log_in(text: str, *names: str) -> bool:
+    """Whether a notice names the account or the password, in whatever sense, and not the page that asked for them.
+    `names` is what the page itself calls them."""
+    own = any(len(name) >= _SHORTEST_NAME and name.casefold() in text.casefold() for name in names)
+    return (own or _LOG_IN.search(text) is not None) and _NOT_THE_LOG_IN.search(text) is None

@@ -4,6 +4,7 @@ A password is sent once. A site that refuses it may lock the account at the next
 """
 
 import re
+from urllib.parse import urlsplit
 
 from selenium.common.exceptions import UnexpectedAlertPresentException
 
@@ -83,8 +84,15 @@ def nothing_to_log_in_by(eyes: Eyes, look: Look, status_of_entry: int = 0) -> Fa
         return judged(page.facts, heard, status)
     others = eyes.look(("sso",)).ways.get("sso")
     only = f" Only another way to log in is offered: “{others.says}”." if others is not None else ""
-    waited = f"Waited {page.patience:g} s.{only}"
+    waited = f"Waited {page.patience:g} s.{only}{_script_that_did_not_come(page)}"
     return page.facts(login=LoginFinding.FORM_NOT_FOUND, http_status=status, detail=waited)
+
+
+def _script_that_did_not_come(page: Page) -> str:
+    """Without it a page may draw nothing."""
+    lost = next((each for each in page.exchanges() if each.kind == "Script" and each.error), None)
+    host = urlsplit(lost.url).netloc.rpartition("@")[2] if lost is not None else ""
+    return f" A script of {host} could not be loaded ({lost.error})." if lost is not None and host else ""
 
 
 def refused_by_dialog(page: Page, dialog: UnexpectedAlertPresentException) -> Facts | None:

@@ -32,6 +32,7 @@ def make_app() -> web.Application:
     app.on_shutdown.append(_no_more_news)
     app.router.add_get("/basic/{rest:.*}", _basic)
     app.router.add_get("/moved", _move)
+    app.router.add_get("/forgetful", _forget)
     app.router.add_get("/account", _account)
     app.router.add_get("/plain-account", _account)
     app.router.add_route("*", "/profile", _profile)
@@ -72,6 +73,13 @@ async def _page(request: web.Request) -> web.StreamResponse:
 
 async def _static(request: web.Request) -> web.Response:
     return _html(page_text(request.match_info["page"], request.query), int(request.query.get("served", "200")))
+
+
+async def _forget(request: web.Request) -> web.StreamResponse:
+    """A log-in page that logs out whoever opens it."""
+    answer = _html(page_text("both", request.query))
+    answer.del_cookie(_COOKIE, path="/")
+    return answer
 
 
 async def _account(request: web.Request) -> web.StreamResponse:

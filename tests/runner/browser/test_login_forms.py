@@ -100,6 +100,11 @@ async def test_a_name_that_the_server_is_asked_about_first_is_not_refused_by_tha
     assert report.outcome.code == "credentials_rejected", report
 
 
+async def test_a_log_in_page_that_logs_out_whoever_opens_it(check: Check, site: str) -> None:
+    report = await check(f"{site}/forgetful")
+    assert report.outcome.code == "success", report
+
+
 async def test_another_form_behind_the_log_in_is_not_the_log_in(check: Check, site: str) -> None:
     report = await check(f"{site}/connects", patience_seconds=4)
     assert report.outcome.code == "success", report
@@ -110,6 +115,13 @@ async def test_another_form_behind_the_log_in_is_not_the_log_in(check: Check, si
 async def test_a_tab_that_hides_the_form_is_chosen(check: Check, site: str) -> None:
     report = await check(f"{site}/tabs", patience_seconds=4)
     assert report.outcome.code == "success", report
+
+
+async def test_a_script_that_did_not_come_is_told(check: Check, site: str, closed_url: str) -> None:
+    report = await check(f"{site}/needs_script?other={quote(closed_url)}", patience_seconds=2)
+    assert report.outcome.code == "login_form_not_found"
+    missing = f"A script of {closed_url.removeprefix('http://')} could not be loaded (ERR_CONNECTION_REFUSED)."
+    assert missing in report.outcome.message
 
 
 async def test_a_page_with_nothing_but_another_way_says_so(check: Check, site: str) -> None:

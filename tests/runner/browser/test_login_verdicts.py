@@ -102,6 +102,17 @@ async def test_a_notice_about_the_log_in_refuses_whatever_its_words(
     assert f"The site says: “{refusal}”" in report.outcome.message
 
 
+async def test_a_refusal_in_the_page_s_own_word_for_the_password(check: Check, site: str) -> None:
+    refusal = "Zauberwort: das war es leider ganz und gar"
+    report = await check(f"{site}/both?word=Zauberwort&refusal={quote(refusal)}", credentials=WRONG)
+    assert (report.outcome.code, report.outcome.message) == ("credentials_rejected", f"The site says: “{refusal}”")
+
+
+async def test_of_a_region_that_holds_the_whole_page_only_the_notice_is_quoted(check: Check, site: str) -> None:
+    report = await check(f"{site}/live_region?page=live_region", credentials=WRONG)
+    assert report.outcome.message == "The site says: “Wrong user name or password.”"
+
+
 async def test_what_is_offered_on_the_way_is_declined(check: Check, site: str) -> None:
     report = await check(f"{site}/both?next=stay", patience_seconds=4)
     assert report.outcome.code == "success", report

@@ -2,6 +2,7 @@
 
 from services.runner.browser.log_in.find import find_form
 from services.runner.browser.log_in.look import Eyes, Look
+from services.runner.masking import secrets_in_query
 from shared.domain.evidence import Facts, LoginFinding
 
 _SURE_AFTER_SECONDS = 1.0
@@ -21,14 +22,17 @@ def confirm(eyes: Eyes, before: Look, landed: Look, entry_point: str, *, code_se
     page = eyes.page
     page.driver.switch_to.default_content()
     welcomed = bool(landed.marked) or landed.greets_anew(before)
-    with page.step("open the entry point again") as detail:
-        kept = is_known_at(eyes, before, entry_point)
-        detail.append(_said(kept))
-    if not kept and landed.url != before.url:
-        # Some sites show their log-in form to everybody, so the page we landed on decides.
-        with page.step("open the landing page again") as detail:
-            kept = is_known_at(eyes, before, landed.url) and (welcomed or strangers_are_sent_away(eyes))
+    elsewhere = landed.url != before.url
+    # A log-in page may log out whoever opens it, and an address may be good for one use only.
+    landing_first = elsewhere and welcomed and not secrets_in_query(landed.url)
+    kept = landing_first and _is_known_where_it_led(eyes, before, landed, welcomed)
+    if not kept:
+        with page.step("open the entry point again") as detail:
+            kept = is_known_at(eyes, before, entry_point)
             detail.append(_said(kept))
+    if not kept and elsewhere and not landing_first:
+        # Some sites show their log-in form to everybody, so the page we landed on decides.
+        kept = _is_known_where_it_led(eyes, before, landed, welcomed)
     if kept:
         return page.facts(login=LoginFinding.IN)
     if welcomed:
@@ -38,6 +42,13 @@ def confirm(eyes: Eyes, before: Look, landed: Look, entry_point: str, *, code_se
         return page.facts(login=LoginFinding.SECOND_FACTOR_REFUSED, said=refused)
     not_kept = "The form is gone, but the entry point asks to log in again."
     return page.facts(login=LoginFinding.UNCONFIRMED, detail=not_kept, said=next(iter(landed.notices), None))
+
+
+def _is_known_where_it_led(eyes: Eyes, before: Look, landed: Look, welcomed: bool) -> bool:
+    with eyes.page.step("open the landing page again") as detail:
+        kept = is_known_at(eyes, before, landed.url) and (welcomed or strangers_are_sent_away(eyes))
+        detail.append(_said(kept))
+    return kept
 
 
 def is_known_at(eyes: Eyes, before: Look, url: str, strange_roles: tuple[str, ...] = ()) -> bool:

@@ -1,4 +1,4 @@
-// The log-in form: {kind, score, user, password, submit, says, sign, filled}. kind: "both" on one page, "user" (name first),
+// The log-in form: {kind, score, user, password, submit, says, sign, called, filled}. kind: "both" on one page, "user" (name first),
 // "password" (name given before).
 const writable = inputs.filter((node) => !node.readOnly || node.type === "password");
 const onceOnly = (node) => /one-time-code/.test(node.autocomplete) || node.maxLength === 1 || (CODE.test(about(node)) && !/passcode|pass code|\bpin\b/.test(about(node)));
@@ -42,7 +42,7 @@ const submitFor = (scope, after) => {
   return best;
 };
 const textOf = (scope) => (scope.tagName === "BODY" ? "" : scope.innerText || "") + " " + (scope.getAttribute("action") || "") + " " + scope.id + " " + scope.className;
-const form = (kind, score, user, password, submit, scope) => ({ kind, score, user, password, submit, scope, says: submit ? first(submit).slice(0, 40) : "", sign: [user, password].map((node) => node ? [node.name, node.autocomplete, labelOf(node)].join(":") : "").join("|"), filled: [user, password].map((node) => node ? node.value.length : 0) });
+const form = (kind, score, user, password, submit, scope) => ({ kind, score, user, password, submit, scope, says: submit ? first(submit).slice(0, 40) : "", sign: [user, password].map((node) => node ? [node.name, node.autocomplete, labelOf(node)].join(":") : "").join("|"), called: [user, password].filter(Boolean).flatMap((node) => [labelOf(node), node.placeholder, node.getAttribute("aria-label")]).filter(Boolean), filled: [user, password].map((node) => node ? node.value.length : 0) });
 
 const withPassword = (password) => {
   const scope = scopeOf(password);

@@ -32,8 +32,8 @@ _MOST_CLOSED_ROOTS_DEEP = 5
 class LoginForm:
     """Kind `both` (on one page), `user` (name first) or `password` (name already given).
 
-    `filled` counts the characters that stand in user and password; `says` is what the submit button says; `sign` tells
-    it from another form.
+    `filled` counts the characters that stand in user and password, which are `called` so; `says` is what the submit
+    button says; `sign` tells it from another form.
     """
 
     kind: str
@@ -43,6 +43,7 @@ class LoginForm:
     submit: WebElement | None
     says: str
     sign: str
+    called: tuple[str, ...]
     filled: tuple[int, int]
 
 
@@ -252,7 +253,7 @@ def _form(read: dict[str, Any] | None) -> LoginForm | None:
     if read is None:
         return None
     read.pop("scope", None)
-    return LoginForm(**read | {"filled": tuple(read["filled"])})
+    return LoginForm(**read | {"filled": tuple(read["filled"]), "called": tuple(read["called"])})
 
 
 def _code(read: dict[str, Any] | None) -> CodeForm | None:

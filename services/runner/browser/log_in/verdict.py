@@ -92,6 +92,7 @@ class Verdict:
         self._name_first = name_first
         self._quiet_looks = 0
         self._pressed_enter = False
+        self._refused_since: float | None = None
         self._since = self._quiet_since = eyes.page.clock.elapsed()
 
     def look(self) -> Facts | Seen | None:
@@ -146,9 +147,9 @@ class Verdict:
             return judged(facts, heard, status or None)
         if look.captcha and (not self._before.captcha or (at_last and stands)):
             return facts(login=LoginFinding.CAPTCHA)
-        refused = self._refusing_status(look, at_last)
+        refused = self._refused_by_status(look, at_last)
         # A name alone is often refused for want of a password, which is then asked for.
-        clear = at_last or (self._sent is not Sent.NAME and self._elapsed() > _REFUSED_BY_STATUS_AFTER_SECONDS)
+        clear = at_last or self._sent is not Sent.NAME
         if refused is not None and clear and (stands or status in (401, 403)):
             saying = Saying.RATE_LIMITED if refused == _TOO_MANY else None
             said = look.new_notice(self._before)
@@ -161,7 +162,8 @@ class Verdict:
         """The form is there again, emptied, with a new notice about the log-in."""
         said = look.new_notice(self._before)
         emptied = look.form is not None and look.form.password is not None and not look.form.filled[1]
-        if self._sent is Sent.PASSWORD and emptied and said is not None and is_about_log_in(said):
+        names = (name for each in (look.form, self._before.form) if each is not None for name in each.called)
+        if self._sent is Sent.PASSWORD and emptied and said is not None and is_about_log_in(said, *names):
             return self._page.facts(login=LoginFinding.REFUSED, said=said)
         return None
 
@@ -174,7 +176,7 @@ class Verdict:
         said = look.code_refusal(self._before)
         if said is not None:
             return self._page.facts(login=refused, said=said)
-        if self._refusing_status(look, at_last) is not None and self._elapsed() > _REFUSED_BY_STATUS_AFTER_SECONDS:
+        if self._refused_by_status(look, at_last) is not None:
             return self._page.facts(login=refused, said=look.new_notice(self._before))
         return None
 
@@ -232,6 +234,15 @@ class Verdict:
             return look.status
         documents = [each for each in self._page.exchanges_since(self._mark) if each.kind == "Document"]
         return look.status if any(each.status == look.status for each in documents) else 0
+
+    def _refused_by_status(self, look: Look, at_last: bool) -> int | None:
+        """Once the page had the time to say more of it."""
+        status, now = self._refusing_status(look, at_last), self._page.clock.elapsed()
+        if status is None:
+            self._refused_since = None
+            return None
+        self._refused_since = now if self._refused_since is None else self._refused_since
+        return status if at_last or now - self._refused_since > _REFUSED_BY_STATUS_AFTER_SECONDS else None
 
     def _refusing_status(self, look: Look, at_last: bool) -> int | None:
         """Of the page, or of what it posted. Pages post other things than the log-in, too: where some are answered
