@@ -200,7 +200,7 @@ def task_for(entry_point: str, *, credentials: Credentials | None = GOOD, **chan
 
 
 def settings_for(webdriver_url: str, **changes: Any) -> BrowserSettings:
-    given: dict[str, Any] = {"webdriver_url": webdriver_url, "no_sandbox": os.geteuid() == 0}
+    given: dict[str, Any] = {"webdriver_url": webdriver_url, "no_sandbox": os.geteuid() == 0, "evidence_seconds": 6.0}
     return BrowserSettings(**(given | changes))
 
 
