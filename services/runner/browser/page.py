@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urldefrag, urlsplit
 
 from selenium.common.exceptions import JavascriptException, StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Remote
@@ -111,8 +111,12 @@ class Page:
     def open(self, url: str, seconds: float | None = None) -> PageState:
         """Loads a page; a network error or the end of the time raises PageTrouble, a bad HTTP status does not."""
         self.asked = url
+        # A browser that is at that address already, but for the fragment, would only scroll.
+        there = "#" in url and urldefrag(self.driver.current_url).url == urldefrag(url).url
         with self.waiting_for_page(seconds):
             self.driver.get(url)
+            if there:
+                self.driver.refresh()
         if self.clock.left() <= 0:
             raise PageTrouble(timed_out=self.waits_for())
         # A script may lead on at once.

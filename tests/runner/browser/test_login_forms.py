@@ -149,6 +149,11 @@ async def test_a_session_that_is_gone_after_a_reload_is_none(check: Check, site:
     assert "asks to log in again" in report.outcome.message
 
 
+async def test_a_landing_page_that_is_only_a_fragment_is_loaded_anew_all_the_same(check: Check, site: str) -> None:
+    report = await check(f"{site}/static/fragment", patience_seconds=4)
+    assert report.outcome.code == "session_not_kept", report
+
+
 async def test_a_site_that_shows_its_form_to_everybody_is_judged_by_where_it_led(check: Check, site: str) -> None:
     entry = f"{site}/static/always_form"
     assert (await check(f"{entry}?to=/account")).outcome.code == "success"
