@@ -38,7 +38,7 @@ _EITHER = f"{_ACCOUNT}|{_PASSWORD}"
 _NEGATIVE = (
     r"wrong|incorrect|invalid|unknown|unrecogni[sz]ed|\bbad\b|no match|fail|denied|mismatch|unsuccessful"
     r"|(?:not|n.t) (?:be |quite |the |a )?(?:match|exist|recogni[sz]e|found|find|correct|valid|right|known|success"
-    r"|succeed|identif|verif)"
+    r"|succeed|identif)"
     r"|falsch|ung(?:ü|ue)ltig|nicht gefunden|inkorrekt|nicht korrekt|nicht richtig|stimm\w* nicht|nicht bekannt"
     r"|ne reconnaissons pas|pas reconnu|ningun[ao]? .{0,30}coincide|nessun\w* .{0,30}corrispond"
     r"|fehlgeschlagen|unbekannt|abgelehnt|incorrecte?s?|invalides?|erron(?:é|e)|inconnu|(?:é|e)chou(?:é|e)"
@@ -66,7 +66,7 @@ _EXPIRED = (
 _LOCKED = (
     r"\blocked|blocked|disabled|suspended|deactivated|inactive|banned|gesperrt|deaktiviert|verrouill"
     r"|bloqu(?:é|ead|eou)|d(?:é|e)sactiv|suspend|deshabilitad|desactivad|bloccat|sospes|disabilitat|disattivat"
-    r"|geblokkeerd|vergrendeld|uitgeschakeld|desativad|zablokowan|wy(?:ł|l)(?:ą|a)czon|l(?:å|a)st\b"
+    r"|geblokkeerd|vergrendeld|uitgeschakeld|desativad|zablokowan|wy(?:ł|l)(?:ą|a)czon|l(?:å|aa)st\b"
     r"|sp(?:ä|a)rrat|inaktiverat|sp(?:æ|ae)rret|sperret|deaktivert|deaktiveret|lukittu|lukkiutunut|zablokov"
     r"|uzam(?:č|c)en|kilitlen|kilitli|engellen|ask(?:ı|i)ya|letiltv|z(?:á|a)rolv|blocat|заблокирован|отключен"
     r"|отключён|ロックされ|停止され|锁定|鎖定|冻结|停用|禁用|잠겼|잠금|정지"
@@ -113,7 +113,8 @@ _MAINTENANCE = (
     r"|временно недоступ|メンテナンス中|メンテナンスのため|ただいまメンテナンス|维护中|系统维护|維護中|正在维护|점검 중"
 )
 _CANNOT_ENTER = (
-    r"(?:could not|couldn.t|cannot|can.t|unable to) (?:be )?(?:log|sign|authenticate)\w*(?: you)? ?(?:in|on)?"
+    r"(?:not|n.t) verify (?:your|the) (?:credentials|password)|credentials .{0,20}(?:not|n.t) (?:be )?verified"
+    r"|(?:could not|couldn.t|cannot|can.t|unable to) (?:be )?(?:log|sign|authenticate)\w*(?: you)? ?(?:in|on)?"
     r"|\bno (?:such |matching )?(?:user |customer )?(?:account|user|member|customer)\b(?:\.|$"
     r"|.{0,40}(?:match|found|exist|correspond))"
     r"|\bkeine? (?:passend\w* )?(?:konto|account|benutzer\w*|nutzer\w*|kunde\w*)\b.{0,60}gefunden"
@@ -147,7 +148,14 @@ _CHECK_THEM = (
     r"|verifique .{0,40}senha"
 )
 # What keeps somebody out, but says nothing of what they gave.
-_OF_THE_PAGE = r"csrf|token|cookie|session|sitzung|javascript|browser|timed? ?out|expired|reload|refresh"
+_OF_THE_PAGE = (
+    r"csrf|token|cookie|session|sitzung|javascript|browser|timed? ?out|expired|reload|refresh"
+    r"|\bsent\b|gesendet|envoy(?:é|e)|enviado|inviat|verif|confirm|activat|approv|bestätig|aktivier|freigeschaltet"
+)
+# What a site tells somebody who is in, of others who were not.
+_BEFORE = (
+    r"since (?:your |the )?(?:last|previous)|seit .{0,20}letzten|depuis .{0,20}derni(?:è|e)re|desde .{0,20}(?:ú|u)ltim"
+)
 
 
 def _near(one: str, other: str) -> str:
@@ -160,6 +168,7 @@ _NOT_LOCKED = re.compile(_NEVER_LOCKED, re.IGNORECASE)
 _OR_LOCKED = re.compile(rf"\b(?:or|oder|ou|of|eller|или)\b.{{0,40}}(?:{_LOCKED})", re.IGNORECASE)
 _LOG_IN = re.compile(_EITHER, re.IGNORECASE)
 _NOT_THE_LOG_IN = re.compile(_OF_THE_PAGE, re.IGNORECASE)
+_OF_EARLIER_ONES = re.compile(_BEFORE, re.IGNORECASE)
 _SHORTEST_NAME = 4
 _SAYINGS: tuple[tuple[Saying, re.Pattern[str]], ...] = (
     (Saying.PASSWORD_EXPIRED, re.compile(_near(_PASSWORD, _EXPIRED), re.IGNORECASE)),
@@ -183,6 +192,8 @@ def saying_of(text: str) -> Saying | None:
     for saying, words in _SAYINGS:
         if words.search(text):
             if saying is Saying.ACCOUNT_LOCKED and (_NOT_LOCKED.search(text) or _says_either(text)):
+                continue
+            if saying is Saying.REFUSED and _OF_EARLIER_ONES.search(text):
                 continue
             return saying
     return None

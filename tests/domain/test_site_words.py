@@ -92,6 +92,7 @@ def test_a_refused_log_in(text: str) -> None:
         ("La cuenta está bloqueada", Saying.ACCOUNT_LOCKED),
         ("Аккаунт: учетная запись заблокирована", Saying.ACCOUNT_LOCKED),
         ("账号已被锁定", Saying.ACCOUNT_LOCKED),
+        ("Ditt konto är låst", Saying.ACCOUNT_LOCKED),
         ("Too many attempts. Try again in 5 minutes.", Saying.RATE_LIMITED),
         ("Zu viele Versuche.", Saying.RATE_LIMITED),
         ("Trop de tentatives, réessayez plus tard", Saying.RATE_LIMITED),
@@ -126,6 +127,10 @@ def test_other_answers(text: str, saying: Saying) -> None:
         "Your e-mail: enter a valid 6-digit code",
         "Your account is valid until 2027.",
         "No users found",
+        "Last log-in of this account: yesterday at 10:14",
+        "Your e-mail address is not verified yet.",
+        "2 unsuccessful log-in attempts since your last visit",
+        "3 fehlgeschlagene Anmeldungen seit Ihrer letzten Anmeldung",
         "Check your e-mail for the code",
         "Please check your e-mail and enter the code",
         "Please verify your e-mail address",
@@ -152,6 +157,8 @@ def test_a_refused_code(text: str) -> None:
         ("CSRF token missing for this user", False),
         ("Log-in needs cookies, please allow them", False),
         ("Our opening hours have changed", False),
+        ("We have sent a log-in link to your e-mail address", False),
+        ("Please confirm your e-mail address to activate your account", False),
     ],
 )
 def test_a_notice_about_the_log_in(text: str, is_about: bool) -> None:
