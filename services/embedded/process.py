@@ -83,7 +83,7 @@ class ServerProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    async def start(self, ready: Callable[[], Awaitable[bool]], timeout_seconds: float = 120) -> None:
+    async def start(self, ready: Callable[[], Awaitable[bool]], timeout_seconds: float = 60) -> None:
         """Start it and return when `ready` says so; whatever goes wrong, nothing of it stays behind."""
         self._spawn()
         try:

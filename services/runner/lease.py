@@ -22,7 +22,7 @@ GIVE_UP_SECONDS = 2 * RENEW_SECONDS + 2
 
 _RENEW = """
     WITH held AS (
-        SELECT id, token FROM scheduled_jobs JOIN unnest($1::uuid[], $2::uuid[]) AS h(id, token) USING (id, token)
+        SELECT id FROM scheduled_jobs JOIN unnest($1::uuid[], $2::uuid[]) AS h(id, token) USING (id, token)
         ORDER BY id FOR UPDATE OF scheduled_jobs
     )
     UPDATE scheduled_jobs SET lease_until = now() + make_interval(secs => $3)

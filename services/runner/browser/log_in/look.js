@@ -19,11 +19,10 @@ for (const node of all) {
   if (tag === "FORM" && /log-?out|sign-?out|logoff/i.test(node.getAttribute("action") || "")) leadsOut(node);
   if (tag === "INPUT" && /captcha/i.test(node.name + " " + node.id + " " + node.placeholder) && node.type !== "hidden" && shown(node)) captcha = true;
   const said = /^(alert|status|alertdialog)$/.test(node.getAttribute("role") || "") || /assertive|polite/.test(node.getAttribute("aria-live") || "");
-  // A region that holds a whole form is no notice.
-  const holds = () => node.querySelector("input:not([type=hidden]), select, textarea");
   if (notices.length < 20 && (said || NOTICE_CLASS.test(String(node.getAttribute("class") || "") + " " + node.id))) {
     const text = tidy(node.innerText || node.textContent);
-    if (text.length >= 3 && text.length <= 300 && shown(node) && !notices.includes(text) && !holds()) notices.push(text);
+    const holdsForm = node.querySelector("input:not([type=hidden]), select, textarea") !== null;
+    if (text.length >= 3 && text.length <= 300 && shown(node) && !notices.includes(text) && !holdsForm) notices.push(text);
   }
   if (hosts.length < 12 && !rootOf(node) && (tag.includes("-") || (/^(DIV|SECTION|SPAN|MAIN)$/.test(tag) && !node.firstChild && node.getBoundingClientRect().height > 30))) hosts.push(node);
 }
