@@ -101,8 +101,6 @@ class Verdict:
         page, looked_at = self._page, self._page.clock.elapsed()
         look = self._eyes.look_here(_ROLES if self._arrived is None else (*_ROLES, "allow"))
         stands = self._stands(look)
-        if self._sent is Sent.PASSWORD and look.asks_for_code_beside(self._before) and not self._refused(look):
-            return self._seen(Then.CODE, look)
         ended = self._ended(look, stands)
         if ended is not None:
             return ended
@@ -127,9 +125,11 @@ class Verdict:
         return Seen(then, look, self._sent)
 
     def _stands(self, look: Look) -> bool:
-        """Whether the form that was sent still stands."""
+        """Whether the form that was sent still stands. One that now wants a code beside is another."""
         if self._sent is Sent.NAME:
             return look.form is not None and look.form.password is None
+        if self._sent is Sent.PASSWORD and look.asks_for_code_beside(self._before):
+            return False
         # An account's own page may have fields like those of a log-in that asks for the name first.
         name_asked = self._name_first and look.form is not None and not look.greets_anew(self._before)
         asked = name_asked or look.asks_again(self._before)
@@ -166,10 +166,6 @@ class Verdict:
         if self._sent is Sent.PASSWORD and emptied and said is not None and is_about_log_in(said, *names):
             return self._page.facts(login=LoginFinding.REFUSED, said=said)
         return None
-
-    def _refused(self, look: Look) -> bool:
-        heard = look.new_saying(self._before)
-        return heard is not None and heard[1] is not Saying.MAINTENANCE
 
     def _code_refused(self, look: Look, at_last: bool) -> Facts | None:
         refused = LoginFinding.SECOND_FACTOR_REFUSED
