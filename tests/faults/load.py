@@ -42,6 +42,12 @@ _STOP = "UPDATE schedules SET next_due = 'infinity'"
 _DRAINED = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM scheduled_jobs)"
 
 
+def change_jobs(change: str, which: str) -> str:
+    """What a test changes beside processes that run: locked in the order of ids, as they do it."""
+    locked = f"SELECT id FROM scheduled_jobs WHERE {which} ORDER BY id FOR UPDATE"
+    return f"UPDATE scheduled_jobs SET {change} WHERE id IN ({locked}) RETURNING id"
+
+
 class Load:
     """The schedules of one test, and when each began."""
 

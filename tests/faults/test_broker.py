@@ -16,7 +16,7 @@ from services.runner.settings import RunnerSettings
 from services.scheduler.settings import SchedulerSettings
 from shared.queue.rabbitmq import EXCHANGE, RabbitQueue
 from tests.end_to_end.processes import Stack, until
-from tests.faults.load import Load
+from tests.faults.load import Load, change_jobs
 from tests.faults.proxy import LOOPBACK, Proxy
 from tests.faults.sink import Sink
 from tests.servers.rabbitmq import RabbitMQ
@@ -35,9 +35,7 @@ _HELD_BACK = """
 """
 # The sweeper publishes again what nobody has claimed for 2 to 30 minutes. Nothing is gained by waiting for that here,
 # so these rows are made to look as if that time had passed.
-_HALF_AN_HOUR_LATER = """
-    UPDATE scheduled_jobs SET dispatched_at = dispatched_at - interval '31 minutes' WHERE state = 'dispatched'
-"""
+_HALF_AN_HOUR_LATER = change_jobs("dispatched_at = dispatched_at - interval '31 minutes'", "state = 'dispatched'")
 
 
 @pytest_asyncio.fixture

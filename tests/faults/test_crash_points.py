@@ -8,7 +8,7 @@ import pytest
 from services.embedded.process import ServerNotReady
 from shared.crash_points import CRASH_POINTS
 from tests.end_to_end.processes import ServiceProcess, Stack
-from tests.faults.load import Load
+from tests.faults.load import Load, change_jobs
 from tests.faults.sink import Sink
 
 SEED = 20_260
@@ -19,7 +19,7 @@ _SOME_DONE = "SELECT count(*) FROM job_results HAVING count(*) >= $1"
 _DONE = "SELECT count(*) FROM job_results"
 _REPEATED = "SELECT id FROM job_results WHERE attempts = 2"
 # As if the dead had been waited for; nobody else is running anything.
-_LEASES_END = "UPDATE scheduled_jobs SET lease_until = now() - interval '1 ms' WHERE state = 'running' RETURNING id"
+_LEASES_END = change_jobs("lease_until = now() - interval '1 ms'", "state = 'running'")
 
 
 async def test_schedulers_that_die_at_each_point_in_turn_lose_nothing(stack: Stack, load: Load) -> None:

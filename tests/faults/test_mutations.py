@@ -22,13 +22,13 @@ from shared.ledger import AttemptRecord, Ending, end_attempts
 from shared.queue import Delivery, Message
 from shared.queue.memory import MemoryQueue
 from tests.end_to_end.processes import Stack, until
-from tests.faults.load import BROWSER, CLOSED, Load
+from tests.faults.load import BROWSER, CLOSED, Load, change_jobs
 
 # Of the job that nobody ends.
-_LEASE_ENDS = """
-    UPDATE scheduled_jobs SET lease_until = now() - interval '1 ms'
-    WHERE state = 'running' AND attempt = 1 AND started_at < clock_timestamp() - interval '1 second' RETURNING id
-"""
+_LEASE_ENDS = change_jobs(
+    "lease_until = now() - interval '1 ms'",
+    "state = 'running' AND attempt = 1 AND started_at < clock_timestamp() - interval '1 second'",
+)
 _IN_HAND = "SELECT 1 FROM scheduled_jobs WHERE state <> 'dispatched' LIMIT 1"
 
 

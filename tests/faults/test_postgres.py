@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.end_to_end.processes import ServiceProcess, Stack, until
-from tests.faults.load import Load
+from tests.faults.load import Load, change_jobs
 from tests.faults.proxy import LOOPBACK, Proxy
 from tests.faults.sink import Sink
 from tests.servers.postgres import PostgresServer
@@ -23,7 +23,7 @@ _OF_ALL_SINCE = """
 """
 _NONE_FROM_BEFORE = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM scheduled_jobs WHERE due_at < $1::timestamptz)"
 # A callback takes 20 ms here, so these are in nobody's hands; waiting 15 s for the end of their leases shows no more.
-_END_LEASES = "UPDATE scheduled_jobs SET lease_until = now() WHERE state = 'running' AND due_at < $1::timestamptz"
+_END_LEASES = change_jobs("lease_until = now()", "state = 'running' AND due_at < $1::timestamptz")
 _REPORTS_AGAIN = """
     SELECT 1 FROM replicas WHERE renewed_at > $1::timestamptz AND kind = $2 HAVING count(*) >= 2
 """

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest_asyncio
 
 from tests.end_to_end.processes import Stack
-from tests.faults.load import Load
+from tests.faults.load import Load, change_jobs
 from tests.faults.proxy import LOOPBACK, Proxy
 from tests.faults.sink import Sink
 from tests.servers.valkey import ValkeyServer
@@ -17,7 +17,7 @@ _DONE_SINCE = (
     "SELECT 1 FROM job_results WHERE due_at > $1::timestamptz AND outcome_code = 'success' HAVING count(*) >= $2"
 )
 # What a scheduler that died in between leaves behind: published, but not marked as dispatched.
-_AGAIN = "UPDATE scheduled_jobs SET state = 'planned', dispatched_at = NULL WHERE state = 'dispatched'"
+_AGAIN = change_jobs("state = 'planned', dispatched_at = NULL", "state = 'dispatched'")
 
 
 @pytest_asyncio.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from services.runner.claim import LEASE_SECONDS
 from tests.end_to_end.processes import Stack, until
-from tests.faults.load import Load
+from tests.faults.load import Load, change_jobs
 from tests.faults.sink import Sink
 
 SEED = 77
@@ -21,12 +21,11 @@ _RUNNING_TWICE = """
     SELECT count(*) FROM scheduled_jobs WHERE state = 'running' AND attempt = 2 HAVING count(*) = $1
 """
 # As if the leases of the dead had passed.
-_LEASES_END = """
-    UPDATE scheduled_jobs SET lease_until = now() - interval '1 ms'
-    WHERE state = 'running'
-      AND runner IN (SELECT id FROM replicas WHERE kind = 'runner' AND renewed_at < now() - interval '4 seconds')
-    RETURNING id
-"""
+_LEASES_END = change_jobs(
+    "lease_until = now() - interval '1 ms'",
+    "state = 'running' AND runner IN"
+    " (SELECT id FROM replicas WHERE kind = 'runner' AND renewed_at < now() - interval '4 seconds')",
+)
 _ATTEMPTS = "SELECT number, token, outcome_code FROM attempts WHERE scheduled_job_id = $1 ORDER BY number"
 _RESULT = "SELECT attempts, token, outcome_code FROM job_results WHERE id = $1"
 
