@@ -28,7 +28,8 @@ _END_PAUSES = tuple(
         WITH ended AS (
             UPDATE {table} SET paused_reason = NULL, paused_by = NULL, paused_at = NULL, paused_until = NULL,
                 updated_at = now()
-            FROM (SELECT id, paused_until AS over_at FROM {table} WHERE paused_until <= now() FOR UPDATE) before
+            FROM (SELECT id, paused_until AS over_at FROM {table} WHERE paused_until <= now()
+                  ORDER BY id FOR UPDATE) before
             WHERE {table}.id = before.id RETURNING {table}.id, enabled, before.over_at
         )
         SELECT s.id, ended.over_at FROM ended JOIN schedules s ON s.{owner} = ended.id

@@ -51,15 +51,18 @@ _RUNS_BEFORE = text("""
             ORDER BY due_at DESC LIMIT 1) AS ended_at
     FROM unnest(CAST(:ids AS uuid[])) AS s(id)
 """)
-# The timing is compared with the old due moment: an edit may leave that moment as it was.
+# The timing is compared with the old due moment: an edit may leave that moment as it was. The rows are locked in the
+# order of their ids, as an edit of several schedules locks them, so that neither waits for what the other holds.
 _PLAN = text("""
     WITH asked AS (
         SELECT * FROM unnest(CAST(:schedule_ids AS uuid[]), CAST(:olds AS timestamptz[]), CAST(:news AS timestamptz[]),
                              CAST(:intervals AS integer[]), CAST(:fixed_delays AS boolean[]), CAST(:crons AS text[]),
                              CAST(:zones AS text[]), CAST(:jitters AS integer[]))
             AS a(id, old, new, interval_seconds, fixed_delay, cron, timezone, jitter_seconds)
+    ), locked AS (
+        SELECT id FROM schedules WHERE id = ANY(CAST(:schedule_ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE
     ), moved AS (
-        UPDATE schedules SET next_due = asked.new FROM asked
+        UPDATE schedules SET next_due = asked.new FROM asked JOIN locked USING (id)
         WHERE schedules.id = asked.id AND schedules.next_due = asked.old AND schedules.timezone = asked.timezone
           AND schedules.interval_seconds IS NOT DISTINCT FROM asked.interval_seconds
           AND schedules.fixed_delay = asked.fixed_delay AND schedules.jitter_seconds = asked.jitter_seconds
@@ -135,8 +138,7 @@ class Planner:
         asked = {"shards": shards, "until": until, "per_shard": PER_SHARD}
         rows = (await connection.execute(_DUE_SOON, asked)).all()
         delayed = await _runs_before(connection, [row.id for row in rows if row.fixed_delay])
-        # Sorted by id, so that two planners of the same shards lock the rows in the same order.
-        looked_at = (_planned(row, delayed, now, until) for row in sorted(rows, key=lambda row: row.id))
+        looked_at = (_planned(row, delayed, now, until) for row in rows)
         planned = [each async for each in _in_turns(looked_at) if each is not None]
         size = max(SMALLEST_PORTION, -(-len(planned) // PORTIONS))
         portions = [planned[start : start + size] for start in range(0, len(planned), size)]

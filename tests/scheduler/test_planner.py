@@ -6,6 +6,8 @@ from datetime import timedelta
 from itertools import pairwise
 from uuid import UUID
 
+from sqlalchemy import text
+
 from services.scheduler.agenda import Agenda
 from services.scheduler.planner import Planner
 from shared.domain.schedule import Origin, Timing, scheduled_job_id
@@ -52,6 +54,22 @@ async def test_two_planners_at_once_plan_each_moment_once(world: World) -> None:
     assert {tuple(row) for row in due} <= planned
     assert len(planned) == len(jobs)
     assert {schedule for schedule, _ in planned} <= set(schedules)
+
+
+async def test_schedules_are_locked_in_the_order_of_their_ids(world: World) -> None:
+    low, high = UUID(int=1), UUID(int=2)
+    for schedule in (high, low):
+        await world.schedule(world.in_seconds(-1), id=schedule)
+    lock = text("SELECT 1 FROM schedules WHERE id = :id FOR UPDATE NOWAIT")
+    async with world.engine.connect() as editor:
+        await editor.execute(lock, {"id": low})
+        ticking = asyncio.create_task(planner(world).tick())
+        try:
+            await until_someone_waits(world.engine)
+            await editor.execute(lock, {"id": high})
+        finally:
+            await editor.rollback()
+            await ticking
 
 
 async def test_an_edit_between_reading_and_planning_is_not_overrun(world: World) -> None:
