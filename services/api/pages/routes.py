@@ -82,10 +82,13 @@ async def _status_fragment(request: Request, session: Session, provided: Resourc
     grid = await live.grid(settings.webdriver_url)
     # The version first: what changes in between is then shown, and fetched once more, rather than never.
     version = await live.read_version(session, settings.webdriver_url)
+    # Gives the connection back: many may wait here for one drawing, and none of them needs it for that.
+    await session.commit()
 
     async def draw_it() -> str:
-        status = await read_status(session)
-        infrastructure = await read_infrastructure(session, settings.model_copy(update={"webdriver_url": None}))
+        async with provided.sessions.begin() as reading:
+            status = await read_status(reading)
+            infrastructure = await read_infrastructure(reading, settings.model_copy(update={"webdriver_url": None}))
         infrastructure = infrastructure.model_copy(update={"grid": grid})
         shown = {**status_page(status, infrastructure), "jobs": jobs_section(status.jobs), "version": version}
         # In a thread: of a thousand partners it takes seconds.

@@ -14,7 +14,7 @@ class SharedDrawing:
         self._drawing = asyncio.Lock()
         self._version = ""
         self._html = ""
-        self._drawn_at = -KEEP_SECONDS
+        self._drawn_at = 0.0
 
     async def html(self, version: str, draw: Callable[[], Awaitable[str]]) -> str:
         """The drawing of that version; `draw` is called when there is none, by one at a time."""

@@ -1,11 +1,17 @@
 """One drawing for everybody who looks at the same version."""
 
 import asyncio
+import threading
+from uuid import uuid4
 
+import httpx
 import pytest
 
-from services.api.pages import shared_drawing
+from services.api.app import POOL_SIZE
+from services.api.pages import routes, shared_drawing
 from services.api.pages.shared_drawing import SharedDrawing
+from tests.api.conftest import Service
+from tests.patience import PATIENCE_SECONDS
 
 
 class Pen:
@@ -39,3 +45,25 @@ async def test_an_old_one_is_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None
     shared, pen = SharedDrawing(), Pen()
     monkeypatch.setattr(shared_drawing, "KEEP_SECONDS", -1)
     assert [await shared.html("one", pen) for _ in range(2)] == ["drawing 1", "drawing 2"]
+
+
+async def test_who_waits_for_a_drawing_holds_no_connection(
+    reader: httpx.AsyncClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, finish = threading.Event(), threading.Event()
+
+    def draw_slowly(template: str, **shown: object) -> str:
+        begun.set()
+        finish.wait(PATIENCE_SECONDS)
+        return template
+
+    monkeypatch.setattr(routes, "draw", draw_slowly)
+    more_than_there_are_connections = 3 * POOL_SIZE
+    looking = [asyncio.create_task(reader.get("/fragments/status")) for _ in range(more_than_there_are_connections)]
+    try:
+        await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
+        assert (await reader.get(f"/results/{uuid4()}")).status_code == 404
+    finally:
+        finish.set()
+        answers = await asyncio.gather(*looking)
+    assert [answer.status_code for answer in answers] == [200] * more_than_there_are_connections
