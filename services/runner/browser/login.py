@@ -90,9 +90,11 @@ def nothing_to_log_in_by(eyes: Eyes, look: Look, status_of_entry: int = 0) -> Fa
 
 def _script_that_did_not_come(page: Page) -> str:
     """Without it a page may draw nothing."""
-    lost = next((each for each in page.exchanges() if each.kind == "Script" and each.error), None)
-    host = urlsplit(lost.url).netloc.rpartition("@")[2] if lost is not None else ""
-    return f" A script of {host} could not be loaded ({lost.error})." if lost is not None and host else ""
+    for exchange in page.exchanges():
+        host = urlsplit(exchange.url).netloc.rpartition("@")[2]
+        if exchange.kind == "Script" and exchange.error and host:
+            return f" A script of {host} could not be loaded ({exchange.error})."
+    return ""
 
 
 def refused_by_dialog(page: Page, dialog: UnexpectedAlertPresentException) -> Facts | None:

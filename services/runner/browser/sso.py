@@ -92,13 +92,11 @@ def _leave(eyes: Eyes, trip: RoundTrip, credentials: Credentials | None) -> Fact
             if trip.has_left():
                 return eyes.look_here()
             look = eyes.look_around(("sso", "provider", "opener"))
+            if "sso" in look.ways or "provider" in look.ways:
+                return look
+            # What leads on less surely is taken once the page had time to draw the rest.
             waited = page.clock.elapsed() - since > _BEFORE_OPENING_SECONDS
-            return (
-                look
-                if {"sso", "provider"} & look.ways.keys()
-                or (waited and (look.form is not None or "opener" in look.ways))
-                else None
-            )
+            return look if waited and (look.form is not None or "opener" in look.ways) else None
 
         look = page.poll(ready, page.patience)
         if trip.has_left():

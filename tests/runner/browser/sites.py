@@ -118,7 +118,9 @@ async def _take_code(request: web.Request) -> web.StreamResponse:
     if "broken" in query or not right or not _is_fresh(request, code):
         if "formless" in query:
             return _html("<h1>Sorry</h1><div class='message'>Invalid verification code</div>")
-        return _html(page_text(query["next"], query, "" if "silent" in query else "That code is invalid."))
+        return _html(
+            page_text(query.get("next", "with_code"), query, "" if "silent" in query else "That code is invalid.")
+        )
     return _let_in("/account")
 
 

@@ -93,7 +93,7 @@ async def test_a_form_that_takes_the_code_as_well(check: Check, site: str, taken
     assert taken == 0 or "No unused one-time code was left" in report.outcome.message
 
 
-@pytest.mark.parametrize("entry", ["both?next=code_beside", "late_code", "late_code?takes=1.3"])
+@pytest.mark.parametrize("entry", ["both?next=with_code", "late_code", "late_code?takes=1.3"])
 async def test_a_code_that_is_asked_for_beside_the_form_that_still_stands(check: Check, site: str, entry: str) -> None:
     report = await check(f"{site}/{entry}", credentials=with_secret(SECRET), spend_code=Spent())
     assert report.outcome.code == "success", report

@@ -42,7 +42,16 @@ const submitFor = (scope, after) => {
   return best;
 };
 const textOf = (scope) => (scope.tagName === "BODY" ? "" : scope.innerText || "") + " " + (scope.getAttribute("action") || "") + " " + scope.id + " " + scope.className;
-const form = (kind, score, user, password, submit, scope) => ({ kind, score, user, password, submit, scope, says: submit ? first(submit).slice(0, 40) : "", sign: [user, password].map((node) => node ? [node.name, node.autocomplete, labelOf(node)].join(":") : "").join("|"), called: [user, password].filter(Boolean).flatMap((node) => [labelOf(node), node.placeholder, node.getAttribute("aria-label")]).filter(Boolean), filled: [user, password].map((node) => node ? node.value.length : 0) });
+const form = (kind, score, user, password, submit, scope) => {
+  const fields = [user, password].filter(Boolean);
+  return {
+    kind, score, user, password, submit, scope,
+    says: submit ? first(submit).slice(0, 40) : "",
+    sign: [user, password].map((node) => node ? [node.name, node.autocomplete, labelOf(node)].join(":") : "").join("|"),
+    called: fields.flatMap((node) => [labelOf(node), node.placeholder, node.getAttribute("aria-label")]).filter(Boolean),
+    filled: [user, password].map((node) => node ? node.value.length : 0),
+  };
+};
 
 const withPassword = (password) => {
   const scope = scopeOf(password);

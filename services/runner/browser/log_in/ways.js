@@ -14,18 +14,18 @@ const sends = (node) => node.form && node.type !== "button" && inputs.some((inpu
 
 // A tab, or the like, that says which hidden part it shows: the one with the password.
 const revealsPassword = (node) => {
-  const name = ["aria-controls", "data-bs-target", "data-target", "href"].map((each) => node.getAttribute(each) || "").find((each) => /^#?[\w:.-]+$/.test(each));
-  const part = name && node.getRootNode().getElementById?.(name.replace("#", ""));
+  const names = [node.getAttribute("aria-controls"), ...["data-bs-target", "data-target", "href"].map((each) => /^#/.test(node.getAttribute(each) || "") && node.getAttribute(each).slice(1))];
+  const part = names.map((name) => name && node.getRootNode().getElementById?.(name)).find(Boolean);
   const fields = part && !visible(part) ? [...part.querySelectorAll("input[type=password]")] : [];
   return fields.length === 1 && !/new-password/.test(fields[0].autocomplete) && !REGISTER.test(words(node) + " " + part.id);
 };
 
 const leadsBack = (node) => node.tagName === "A" && node.origin === location.origin && node.pathname.endsWith("/") && location.pathname.startsWith(node.pathname) && !node.search;
-// The button that sends which identity provider is ours: the only one there is to choose, or the one chosen already.
+// What the button beside a list of identity providers sends: the only one there is to choose, or the one chosen already.
 const chooses = (node) => {
-  const list = node.form && PROVIDERS.test(document.body.innerText.slice(0, 3000)) ? [...node.form.elements].filter((each) => each.tagName === "SELECT" && visible(each)) : [];
-  if (list.length !== 1 || node !== submitFor(node.form, list[0])) return null;
-  const options = [...list[0].options].filter((each) => each.value && !each.disabled);
+  const lists = node.form ? [...node.form.elements].filter((each) => each.tagName === "SELECT" && visible(each)) : [];
+  if (lists.length !== 1 || node !== submitFor(node.form, lists[0]) || !PROVIDERS.test(document.body.innerText.slice(0, 3000))) return null;
+  const options = [...lists[0].options].filter((each) => each.value && !each.disabled);
   return options.length === 1 ? options[0] : options.find((each) => each.selected && each.index > 0) || null;
 };
 
