@@ -21,18 +21,23 @@ class Saying(StrEnum):
 
 
 _PASSWORD = (
-    r"passwor[dt]|pass ?phrase|passcode|(?:private|access|entry) code|zugangscode|code d.acc(?:è|e)s"
+    r"passwor[dt]|\bpin\b|pass ?phrase|passcode|(?:private|access|entry) code|zugangscode|code d.acc(?:è|e)s"
     r"|kennwort|mot de passe|contrase(?:ñ|n)a|clave|wachtwoord|senha"
     r"|palavra-passe|has(?:ł|l)[oa]|l(?:ö|o)senord|adgangskode|passord|salasana|hesl[oaeu]|(?:ş|s)ifre|parol"
-    r"|jelsz(?:ó|o)|κωδικ|пароль|пароля|パスワード|密码|密碼|口令|비밀번호"
+    r"|jelsz(?:ó|o)|κωδικ|пароль|пароля|паролі|m(?:ậ|a)t kh(?:ẩ|a)u|kata sandi|كلمة (?:المرور|السر)|סיסמ|パスワード"
+    r"|密码|密碼|口令|비밀번호"
 )
 _ACCOUNT = (
-    r"account|user|log-?in|sign-?in|e-?mail|credential|details|konto|benutzer|anmeld|zugang|compte|utilisateur"
+    r"account|user|log[ -]?in|sign[ -]?in|e-?mail|credential|details|combination|konto|benutzer|anmeld|zugang"
+    r"|compte|utilisateur"
     r"|identifiant|connexion|cuenta|usuario|correo|credencial|acceso|utente|credenziali|gebruiker|aanmeld|inlog"
     r"|conta\b|utilizador|usu(?:á|a)rio|u(?:ż|z)ytkownik|kont[oa]|logowani|anv(?:ä|a)ndar|inloggning|bruger"
     r"|bruker|p(?:å|a)logging|k(?:ä|a)ytt(?:ä|a)j|tunnus|tili\b|u(?:ž|z)ivatel|(?:ú|u)(?:č|c)et|p(?:ř|r)ihl"
     r"|kullan(?:ı|i)c|hesab|e-?posta|felhaszn|fi(?:ó|o)k|utilizator|χρήστη|логин|пользовател|учетн|учётн|почт"
-    r"|данные|ユーザー|アカウント|ログイン|メール|账号|帳號|账户|帐户|用户|用戶|登录|登入|계정|아이디|로그인"
+    r"|kombination|combinaison|combinaci(?:ó|o)n|combinazione|combinatie|combina(?:ç|c)(?:ã|a)o"
+    r"|\bdaten\b|angaben|donn(?:é|e)es|\bdatos\b|\bdati\b|\bdados\b|gegevens|\bdane\b"
+    r"|данные|дані|логін|користувач|đ(?:ă|a)ng nh(?:ậ|a)p|t(?:à|a)i kho(?:ả|a)n|nama pengguna|المستخدم|البريد|משתמש"
+    r"|ユーザー|アカウント|ログイン|メール|账号|帳號|账户|帐户|用户|用戶|登录|登入|계정|아이디|로그인"
 )
 _EITHER = f"{_ACCOUNT}|{_PASSWORD}"
 _NEGATIVE = (
@@ -49,9 +54,12 @@ _NEGATIVE = (
     r"|fel\b|ogiltig|misslyckades|forkert|ugyldig|mislykkedes|feil|mislyktes|v(?:ä|a)(?:ä|a)r|virheel"
     r"|ep(?:ä|a)onnistu|ei kelpaa|nespr(?:á|a)vn|neplatn|chybn|selhal|hatal(?:ı|i)|yanl(?:ı|i)(?:ş|s)"
     r"|ge(?:ç|c)ersiz|ba(?:ş|s)ar(?:ı|i)s(?:ı|i)z|hib(?:á|a)s|helytelen|(?:é|e)rv(?:é|e)nytelen|gre(?:ș|s)it"
+    r"|không (?:đúng|chính xác|hợp lệ|tồn tại)|salah|tidak (?:valid|cocok|sesuai|ditemukan)|غير صحيح|خاطئ|خطأ|שגוי"
+    r"|невірн"
     r"|incorect|λάθος|λανθασμ|неверн|неправильн|не найден|ошибк|не удалось|некорректн"
     r"|正しくありません|間違|無効|違います"
-    r"|一致しません|失敗|できませんでした|错误|錯誤|不正确|不正確|无效|不存在|失败|失敗|不匹配|有误|잘못|올바르지|일치하지|없습니다"
+    r"|一致しません|失敗|できませんでした|错误|錯誤|不正确|不正確|无效|不存在|失败|失敗|不匹配|有误|잘못|올바르지"
+    r"|일치하지|없습니다"
 )
 _EXPIRED = (
     r"expired|has to be changed|must be changed|must (?:be )?(?:change|reset|renew|updated)"
@@ -64,14 +72,28 @@ _EXPIRED = (
     r"|необходимо сменить|有効期限|期限切れ|过期|過期|已失效|만료"
 )
 _LOCKED = (
-    r"\blocked|blocked|disabled|suspended|deactivated|inactive|banned|gesperrt|deaktiviert|verrouill"
+    r"\blocked|blocked|(?:been|is|was) (?:\w+ )?(?:closed|frozen|restricted|terminated)|hold on (?:this|your)"
+    r"|disabled|suspended|deactivated|inactive|banned|gesperrt|deaktiviert|verrouill"
     r"|bloqu(?:é|ead|eou)|d(?:é|e)sactiv|suspend|deshabilitad|desactivad|bloccat|sospes|disabilitat|disattivat"
     r"|geblokkeerd|vergrendeld|uitgeschakeld|desativad|zablokowan|wy(?:ł|l)(?:ą|a)czon|l(?:å|aa)st\b"
     r"|sp(?:ä|a)rrat|inaktiverat|sp(?:æ|ae)rret|sperret|deaktivert|deaktiveret|lukittu|lukkiutunut|zablokov"
     r"|uzam(?:č|c)en|kilitlen|kilitli|engellen|ask(?:ı|i)ya|letiltv|z(?:á|a)rolv|blocat|заблокирован|отключен"
     r"|отключён|ロックされ|停止され|锁定|鎖定|冻结|停用|禁用|잠겼|잠금|정지"
 )
-_NEVER_LOCKED = r"caps|pop-?ups?|cookies?|javascript|third.?party|unblock|unlock"
+_NEVER_LOCKED = (
+    r"caps|pop-?ups?|cookies?|javascript|third.?party|unblock|unlock"
+    # What of an account is switched off, and not the account; and how many others were locked.
+    r"|(?:notifications?|newsletters?|alerts|reminders|features?|plug-?ins?|sync\w*|backups?|forwarding|api(?: keys?)?"
+    r"|two.?(?:factor|step)\b.{0,20}|multi.?factor\b.{0,20}|2fa|mfa|benachrichtigung\w*|notificaciones|notifiche"
+    r"|meldingen) (?:are|is|have been|has been|was|were|sind|ist|wurden?|sont|est|est(?:á|a)n?|sono|zijn|is)\b"
+    r"|\d+ (?:\w+ )?(?:accounts|users|konten|benutzer|nutzer|comptes|utilisateurs|cuentas|usuarios|utenti|contas"
+    r"|gebruikers|konta|u(?:ż|z)ytkownik)"
+)
+# A password that is still good for a while.
+_NOT_YET = (
+    r"\bexpires\b|(?:will|about to|going to) expire|expire dans|expira en|scade (?:tra|fra)|verloopt"
+    r"|\b(?:in|within|innerhalb von|binnen|dans|en|tra|fra|over|za|om|через) (?:the next )?\d+"
+)
 _MANY = (
     r"too many|rate limit"
     r"|(?:try|versuchen|r(?:é|e)essayez|int(?:é|e)ntelo|riprova|probeer|tente|spr(?:ó|o)buj|f(?:ö|o)rs(?:ö"
@@ -80,12 +102,14 @@ _MANY = (
     r"|zu viele|trop de (?:tentatives|connexions|requ)|demasiad[oa]s (?:intentos|solicitud)|troppi tentativi"
     r"|troppe richieste|te veel (?:pogingen|aanmeld|verzoeken)|muitas tentativas|tentativas demais|zbyt wiele"
     r"|f(?:ö|o)r m(?:å|a)nga|for mange|liian monta|p(?:ř|r)(?:í|i)li(?:š|s) mnoho|(?:ç|c)ok fazla|t(?:ú|u)l sok"
-    r"|prea multe|слишком много|回数.{0,10}超|試行回数|リクエストが多|次数过多|次数超|过于频繁|太频繁|嘗試次數|너무 많"
+    r"|prea multe|слишком много|回数.{0,10}超|試行回数|リクエストが多|次数过多|次数超|过于频繁|太频繁|嘗試次數"
+    r"|너무 많"
 )
 _HUMAN = (
-    r"(?:verify|prove|confirm|check(?:ing)?|make sure|sure).{0,40}(?:you(?:'re|’re| are)"
+    r"(?:verify(?:ing)?|prove|confirm|check(?:ing)?|make sure|sure).{0,40}(?:you(?:'re|’re| are)"
     r"|that you).{0,25}(?:human|not a (?:ro)?bot|a real person)"
     r"|are you (?:a )?(?:human|robot)|i.?m not a robot|not a robot|unusual (?:traffic|activity|login activity)"
+    r"|(?:security of your|site) connection|security (?:verification|check)\b|malicious bots"
     r"|checking your browser|^just a moment|automated (?:access|requests|queries|traffic)"
     r"|enable javascript and cookies to continue"
     r"|(?:solve|complete|enter|wrong|invalid|incorrect) .{0,20}captcha"
@@ -110,7 +134,8 @@ _MAINTENANCE = (
     r"|tymczasowo niedost(?:ę|e)pn|underh(?:å|a)ll|vedligehold|vedlikehold|huolto(?:katko|ty(?:ö|o))"
     r"|(?:ú|u)dr(?:ž|z)b|odst(?:á|a)vk|do(?:č|c)asn(?:ě|e) nedostupn|bak(?:ı|i)mda"
     r"|bak(?:ı|i)m (?:(?:ç|c)al|mod)|karbantart|mentenan|техническ(?:ие|их|ое) (?:работ|обслуж)"
-    r"|временно недоступ|メンテナンス中|メンテナンスのため|ただいまメンテナンス|维护中|系统维护|維護中|正在维护|점검 중"
+    r"|временно недоступ|メンテナンス中|メンテナンスのため|ただいまメンテナンス|维护中|系统维护|維護中|正在维护"
+    r"|점검 중"
 )
 _CANNOT_ENTER = (
     r"(?:not|n.t) verify (?:your|the) (?:credentials|password)|credentials .{0,20}(?:not|n.t) (?:be )?verified"
@@ -154,7 +179,15 @@ _OF_THE_PAGE = (
 )
 # What a site tells somebody who is in, of others who were not.
 _BEFORE = (
-    r"since (?:your |the )?(?:last|previous)|seit .{0,20}letzten|depuis .{0,20}derni(?:è|e)re|desde .{0,20}(?:ú|u)ltim"
+    r"since (?:your |the )?(?:last|previous)|last (?:failed|unsuccessful|successful)|(?:ins?|ons?|attempts) today"
+    r"|seit .{0,20}letzten|depuis .{0,20}derni(?:è|e)re|desde .{0,20}(?:ú|u)ltim"
+)
+
+# The whole answer, without a word of what it is about.
+_NO = (
+    r"^\W*(?:incorrect|wrong\b|invalid\b|nope\b|denied|that.s not right|not (?:right|correct|valid)"
+    r"|falsch|ung(?:ü|ue)ltig|faux|errone|sbagliat|errat|onjuist|fout\b|errad|incorret|nieprawid|b(?:ł|l)(?:ę|e)dn|felakt|forkert|feil\b"
+    r"|v(?:ä|a)(?:ä|a)r|(?:š|s)patn|hib(?:á|a)s|yanl(?:ı|i)(?:ş|s)|неверн|невірн|неправильн|λάθος)"
 )
 
 
@@ -165,6 +198,8 @@ def _near(one: str, other: str) -> str:
 _NEGATIVE_WORDS = re.compile(_NEGATIVE, re.IGNORECASE)
 _EXPIRED_WORDS = re.compile(_EXPIRED, re.IGNORECASE)
 _NOT_LOCKED = re.compile(_NEVER_LOCKED, re.IGNORECASE)
+_NOT_EXPIRED = re.compile(_NOT_YET, re.IGNORECASE)
+_CURTLY = re.compile(_NO, re.IGNORECASE)
 _OR_LOCKED = re.compile(rf"\b(?:or|oder|ou|of|eller|или)\b.{{0,40}}(?:{_LOCKED})", re.IGNORECASE)
 _LOG_IN = re.compile(_EITHER, re.IGNORECASE)
 _NOT_THE_LOG_IN = re.compile(_OF_THE_PAGE, re.IGNORECASE)
@@ -191,6 +226,8 @@ def saying_of(text: str) -> Saying | None:
     """What one line or notice of a page says about the log-in; None when nothing."""
     for saying, words in _SAYINGS:
         if words.search(text):
+            if saying is Saying.PASSWORD_EXPIRED and _NOT_EXPIRED.search(text):
+                continue
             if saying is Saying.ACCOUNT_LOCKED and (_NOT_LOCKED.search(text) or _says_either(text)):
                 continue
             if saying is Saying.REFUSED and _OF_EARLIER_ONES.search(text):
@@ -208,4 +245,10 @@ def is_about_log_in(text: str, *names: str) -> bool:
     """Whether a notice names the account or the password, in whatever sense, and not the page that asked for them.
     `names` is what the page itself calls them."""
     own = any(len(name) >= _SHORTEST_NAME and name.casefold() in text.casefold() for name in names)
-    return (own or _LOG_IN.search(text) is not None) and _NOT_THE_LOG_IN.search(text) is None
+    asks = text.endswith("?")
+    return (own or _LOG_IN.search(text) is not None) and _NOT_THE_LOG_IN.search(text) is None and not asks
+
+
+def refuses_curtly(text: str) -> bool:
+    """Whether a notice that came after a password was sent says no, and nothing of what it says no to."""
+    return _CURTLY.search(text) is not None and _NOT_THE_LOG_IN.search(text) is None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.domain.site_words import Saying, is_about_log_in, refuses_code, saying_of
+from shared.domain.site_words import Saying, is_about_log_in, refuses_code, refuses_curtly, saying_of
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,17 @@ from shared.domain.site_words import Saying, is_about_log_in, refuses_code, sayi
         "Revisa tu usuario y contraseña.",
         "Nessun account corrisponde a queste credenziali.",
         "Controlla e-mail e password.",
+        "We didn't recognise that combination. 2 attempts remaining.",
+        "Sign in failed",
+        "Sign-in was not successful.",
+        "Falsche PIN",
+        "Die eingegebenen Daten sind nicht korrekt.",
+        "Los datos introducidos son erróneos",
+        "I dati inseriti non sono corretti: dati errati",
+        "Dados inválidos",
+        "Невірний логін або пароль",
+        "Tên đăng nhập hoặc mật khẩu không đúng",
+        "اسم المستخدم أو كلمة المرور غير صحيحة",
         # Which of the two, the site does not say.
         "Incorrect user name or password or account is temporarily blocked.",
         "The account sign-in was incorrect or your account is disabled temporarily.",
@@ -101,6 +112,10 @@ def test_a_refused_log_in(text: str) -> None:
         ("Site en maintenance", Saying.MAINTENANCE),
         ("ただいまメンテナンス中です", Saying.MAINTENANCE),
         ("Just a moment...", Saying.HUMAN_ASKED_FOR),
+        ("Verifying you are human. This may take a few seconds.", Saying.HUMAN_ASKED_FOR),
+        ("shop.example needs to review the security of your connection", Saying.HUMAN_ASKED_FOR),
+        ("Your account has been closed.", Saying.ACCOUNT_LOCKED),
+        ("For your security we have put a hold on this account.", Saying.ACCOUNT_LOCKED),
         ("Please verify you are human", Saying.HUMAN_ASKED_FOR),
         ("Bestätigen Sie, dass Sie ein Mensch sind", Saying.HUMAN_ASKED_FOR),
     ],
@@ -134,6 +149,14 @@ def test_other_answers(text: str, saying: Saying) -> None:
         "Check your e-mail for the code",
         "Please check your e-mail and enter the code",
         "Please verify your e-mail address",
+        "Your password expires in 3 days, please change it.",
+        "Your password must be changed within 5 days.",
+        "Votre mot de passe expire dans 3 jours.",
+        "Email notifications are disabled for your account.",
+        "Two-factor authentication is disabled for your account",
+        "3 user accounts were locked this week",
+        "Last successful login: today 09:00. Last failed login: yesterday 12:00.",
+        "Failed sign-ins today: 12",
     ],
 )
 def test_what_is_no_answer(text: str) -> None:
@@ -159,8 +182,25 @@ def test_a_refused_code(text: str) -> None:
         ("Our opening hours have changed", False),
         ("We have sent a log-in link to your e-mail address", False),
         ("Please confirm your e-mail address to activate your account", False),
+        ("Lost your password?", False),
     ],
 )
 def test_a_notice_about_the_log_in(text: str, is_about: bool) -> None:
     assert saying_of(text) is None
     assert is_about_log_in(text) is is_about
+
+
+@pytest.mark.parametrize(
+    ("text", "refuses"),
+    [
+        ("Incorrect.", True),
+        ("That's not right. Have another go.", True),
+        ("Falsch!", True),
+        ("Неправильно", True),
+        ("Oops! Something went wrong on our end.", False),
+        ("Invalid session", False),
+        ("Company ID is required", False),
+    ],
+)
+def test_a_curt_refusal(text: str, refuses: bool) -> None:
+    assert refuses_curtly(text) is refuses
