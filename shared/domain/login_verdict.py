@@ -65,7 +65,8 @@ def _refused(facts: Facts, said: str) -> tuple[str, str]:
             return "credentials_rejected", f"The account is locked{quoted}"
         case Saying.RATE_LIMITED:
             return "login_not_confirmed", f"The site limits the attempts to log in{quoted}"
-    return "credentials_rejected", said or f"{where} answered {facts.http_status} to the log-in."
+    answered = f"answered {facts.http_status} to the log-in" if facts.http_status else "marks what was given as wrong"
+    return "credentials_rejected", said or f"{where} {answered}."
 
 
 def _maintenance(facts: Facts) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """The `sso` check: from the partner to its identity provider, log in there, and back into the partner's site."""
 
-from selenium.common.exceptions import NoSuchWindowException, UnexpectedAlertPresentException, WebDriverException
+from selenium.common.exceptions import UnexpectedAlertPresentException, WebDriverException
 
 from services.runner.browser.attempt import CheckTask, Credentials
 from services.runner.browser.clicking import accept_consent
@@ -9,7 +9,7 @@ from services.runner.browser.log_in.confirm import is_known_at, strangers_are_se
 from services.runner.browser.log_in.enter import enter
 from services.runner.browser.log_in.fill import fill_form, send
 from services.runner.browser.log_in.find import WAYS, find_form
-from services.runner.browser.log_in.look import Eyes, Look, Way, to_what_is_left
+from services.runner.browser.log_in.look import Eyes, Look, to_what_is_left
 from services.runner.browser.log_in.round_trip import RoundTrip, WentRound
 from services.runner.browser.log_in.take_way import take_way
 from services.runner.browser.log_in.verdict import Then
@@ -46,6 +46,7 @@ def _travel(eyes: Eyes, trip: RoundTrip, task: CheckTask) -> Facts:
     page = eyes.page
     with page.step("open the entry point of the SSO") as detail:
         state = page.open(task.url)
+        eyes.page_came()
         detail.append(f"answered {state.status}" if state.status else "")
     first = _first_look(eyes, trip)
     trip.start_at(first)
@@ -103,6 +104,8 @@ def _leave(eyes: Eyes, trip: RoundTrip, credentials: Credentials | None) -> Fact
             return None
         if look is None:
             break
+        if "sso" in look.ways and not clicked:
+            eyes.form_came()
         accept_consent(page)
         way = look.ways.get("sso") or look.ways.get("provider")
         if way is None and look.form is not None and look.form.kind == "user" and credentials and not name_given:
@@ -113,21 +116,10 @@ def _leave(eyes: Eyes, trip: RoundTrip, credentials: Credentials | None) -> Fact
         way = way or (look.ways.get("opener") if not clicked else None)
         if way is None:
             break
-        clicked = _follow(eyes, way) or clicked
+        clicked = take_way(eyes, way) or clicked
     stayed = f"It never left {trip.home}: " + (f"clicked {clicked}." if clicked else "nothing to start SSO with.")
     notice = next(iter(eyes.look_here().notices), None)
     return page.facts(login=LoginFinding.SSO_FAILED, detail=stayed, said=notice)
-
-
-def _follow(eyes: Eyes, way: Way) -> str | None:
-    """Clicks, and goes with it when a window of its own opens. None when the page replaced the control."""
-    driver = eyes.page.driver
-    windows = set(driver.window_handles)
-    said = take_way(eyes, way)
-    new = [handle for handle in driver.window_handles if handle not in windows]
-    if new:
-        driver.switch_to.window(new[0])
-    return said
 
 
 def _log_in_there(eyes: Eyes, trip: RoundTrip, look: Look, credentials: Credentials | None) -> Facts | Look:
@@ -159,7 +151,7 @@ def _confirm(eyes: Eyes, trip: RoundTrip, first: Look, landed: Look, entry_point
     if landed.status >= 400:
         answered = f"{trip.home} answered {landed.status} on the way back."
         return page.facts(login=LoginFinding.SSO_FAILED, detail=answered)
-    _to_the_partner_s_window(page)
+    to_what_is_left(page)  # a window that was opened for the provider may have closed itself
     welcomed = bool(landed.marked) or landed.greets_anew(first)
     with page.step("open the landing page again") as detail:
         known = _is_known(eyes, trip, first, trip.clean(landed.url)) and (welcomed or strangers_are_sent_away(eyes))
@@ -179,11 +171,3 @@ def _confirm(eyes: Eyes, trip: RoundTrip, first: Look, landed: Look, entry_point
 def _is_known(eyes: Eyes, trip: RoundTrip, first: Look, url: str) -> bool:
     mark = eyes.page.heard()
     return is_known_at(eyes, first, url, ("sso", "opener")) and not trip.left_since(mark)
-
-
-def _to_the_partner_s_window(page: Page) -> None:
-    """A window that was opened for the provider may have closed itself."""
-    try:
-        page.driver.switch_to.default_content()
-    except NoSuchWindowException:
-        to_what_is_left(page)

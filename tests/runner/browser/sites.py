@@ -33,6 +33,8 @@ def make_app() -> web.Application:
     app.router.add_get("/basic/{rest:.*}", _basic)
     app.router.add_get("/moved", _move)
     app.router.add_get("/forgetful", _forget)
+    app.router.add_get("/board", _board)
+    app.router.add_get("/closes", _close)
     app.router.add_get("/account", _account)
     app.router.add_get("/plain-account", _account)
     app.router.add_route("*", "/profile", _profile)
@@ -49,7 +51,14 @@ def make_app() -> web.Application:
 def page_text(page: str, query: Mapping[str, str], said: str = "") -> str:
     """The page with its blanks filled, from the query where that has them."""
     text = (_PAGES / f"{page}.html").read_text("utf-8")
-    words = {"name": "User name", "word": "Password", "button": "Log in", "other": "", "said": ""} | dict(query)
+    words = {
+        "name": "User name",
+        "word": "Password",
+        "button": "Log in",
+        "other": "",
+        "said": "",
+        "invalid": "false",
+    } | dict(query)
     for key, value in (words | {"query": urlencode(query), **({"said": said} if said else {})}).items():
         text = text.replace("{{" + key + "}}", value)
     return text
@@ -88,6 +97,18 @@ async def _account(request: web.Request) -> web.StreamResponse:
     return _html(ACCOUNT + (WAY_OUT if request.path == "/account" else ""))
 
 
+async def _board(request: web.Request) -> web.Response:
+    """The same address for the form and for what is behind it, which says `words` and never who we are."""
+    if request.cookies.get(_COOKIE) == "in":
+        return _html(f"<h1>Board</h1><p>{request.query['words']}</p>")
+    return _html(page_text("both", {"to": str(request.rel_url)}))
+
+
+async def _close(request: web.Request) -> web.Response:
+    """The last page of a window that was opened for the log-in."""
+    return _html("<script>opener.location.reload(); close()</script>")
+
+
 async def _profile(request: web.Request) -> web.StreamResponse:
     """An account's own page, which takes its time and has fields like those of a log-in."""
     await asyncio.sleep(0.5)
@@ -102,6 +123,8 @@ def _right(given: Mapping[str, object]) -> bool:
 async def _enter(request: web.Request) -> web.StreamResponse:
     given, query = await request.post(), request.query
     if not _right(given):
+        if "back" in query:
+            raise web.HTTPSeeOther(f"/{query['back']}")
         said = query.get("refusal", "Wrong user name or password.")
         return _html(page_text(query.get("page", "both"), query, "" if query.get("page") == "announcing" else said))
     if "says" in query:

@@ -2,15 +2,18 @@
 // "password" (name given before).
 const writable = inputs.filter((node) => !node.readOnly || node.type === "password");
 const onceOnly = (node) => /one-time-code/.test(node.autocomplete) || node.maxLength === 1 || (CODE.test(about(node)) && !/passcode|pass code|\bpin\b/.test(about(node)));
-const passwords = writable.filter((node) => node.type === "password" && !onceOnly(node));
-const texts = writable.filter((node) => ["text", "email", "tel", "number", "search", "url"].includes(node.type) && !/one-time-code/.test(node.autocomplete));
+// Some sites hide what is typed into a plain field by its style.
+const hidesText = (node) => node.type === "password" || !["none", "", undefined].includes(getComputedStyle(node).webkitTextSecurity);
+const passwords = writable.filter((node) => hidesText(node) && !onceOnly(node));
+const asksNewPassword = () => passwords.some((node) => /new-password/.test(node.autocomplete) || NEW_PASSWORD.test(about(node)));
+const texts = writable.filter((node) => ["text", "email", "tel", "number", "search", "url"].includes(node.type) && !passwords.includes(node) && !/one-time-code/.test(node.autocomplete));
 
 // Without a form element, the field's surroundings are the smallest ancestor that also holds a control to send it.
 const scopeOf = (field) => {
   if (field.form) return field.form;
   for (let at = parent(field); at; at = parent(at)) {
     const inside = holding(at);
-    if (at.tagName === "BODY" || (buttons.some(inside) && (field.type !== "password" || texts.some(inside)))) return at;
+    if (at.tagName === "BODY" || (buttons.some(inside) && (!passwords.includes(field) || texts.some(inside)))) return at;
   }
   return document.body;
 };
@@ -50,6 +53,7 @@ const form = (kind, score, user, password, submit, scope) => {
     sign: [user, password].map((node) => node ? [node.name, node.autocomplete, labelOf(node)].join(":") : "").join("|"),
     called: fields.flatMap((node) => [labelOf(node), node.placeholder, node.getAttribute("aria-label")]).filter(Boolean),
     filled: [user, password].map((node) => node ? node.value.length : 0),
+    invalid: fields.some((node) => node.getAttribute("aria-invalid") === "true"),
   };
 };
 
@@ -67,7 +71,7 @@ const withPassword = (password) => {
   if (passwords.filter(inside).length > 1) score -= 12;
   if (/current-password/.test(password.autocomplete)) score += 3;
   if (/new-password/.test(password.autocomplete)) score -= 8;
-  if (/confirm|repeat|again|\bnew\b|wiederh|neues|nouveau|nueva|nuova|nieuw|nova|nowe|nytt|uusi|nové|yeni|нов/.test(about(password))) score -= 8;
+  if (NEW_PASSWORD.test(about(password))) score -= 8;
   if (password.getAttribute("tabindex") === "-1") score -= 4;
   return form(user ? "both" : "password", score, user, password, submit, scope);
 };

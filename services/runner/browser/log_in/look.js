@@ -10,14 +10,14 @@ const leadsOut = (node) => {
 const hosts = [];
 for (const node of all) {
   const tag = node.tagName;
-  if (tag === "IFRAME" && /recaptcha\/(api2|enterprise)\/bframe|hcaptcha.*challenge|challenges\.cloudflare|arkoselabs|datadome|captcha-delivery/i.test(node.src) && shown(node) && inView(node)) captcha = true;
+  if (tag === "IFRAME" && /recaptcha\/(api2|enterprise)\/(bframe|anchor(?!.*size=invisible))|hcaptcha.*(challenge|checkbox)|challenges\.cloudflare|arkoselabs|datadome|captcha-delivery/i.test(node.src) && shown(node) && inView(node)) captcha = true;
   if (/^(A|BUTTON|INPUT)$/.test(tag) || /^(menuitem|button|link)$/.test(node.getAttribute("role") || "")) {
     const label = tag === "INPUT" && !/^(submit|button|image)$/.test(node.type) ? "" : briefly(node) || tidy(node.textContent).slice(0, 80);
     const path = (node.getAttribute("href") || "").split("?")[0];
     if ((label.length <= 40 && LOG_OUT.test(label)) || /log-?out|sign-?out|logoff|signoff/i.test(path)) leadsOut(node);
   }
   if (tag === "FORM" && /log-?out|sign-?out|logoff/i.test(node.getAttribute("action") || "")) leadsOut(node);
-  if (tag === "INPUT" && /captcha/i.test(node.name + " " + node.id + " " + node.placeholder) && node.type !== "hidden" && shown(node)) captcha = true;
+  if (tag === "INPUT" && CAPTCHA.test(node.id + " " + about(node)) && node.type !== "hidden" && shown(node)) captcha = true;
   const said = /^(alert|status|alertdialog)$/.test(node.getAttribute("role") || "") || /assertive|polite/.test(node.getAttribute("aria-live") || "");
   if (notices.length < 20 && (said || NOTICE_CLASS.test(String(node.getAttribute("class") || "") + " " + node.id))) {
     const text = tidy(node.innerText || node.textContent);
@@ -59,6 +59,7 @@ return {
   hosts: best || code ? [] : hosts,
   frames: all.filter((node) => /^I?FRAME$/.test(node.tagName) && node.getBoundingClientRect().height > 20 && shown(node)).slice(0, 8),
   notices, lines, welcomes, shows_way_out, captcha,
+  asks_new_password: asksNewPassword(),
   marker_valid,
   marked: marker ? marker_valid && marked() : null,
 };

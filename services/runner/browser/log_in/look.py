@@ -26,14 +26,16 @@ _LOOK = "".join(Path(__file__).with_name(name).read_text("utf-8") for name in _P
 _MOST_FRAMES_DEEP = 3
 _WHILE_REPLACED_SECONDS = 0.05
 _MOST_CLOSED_ROOTS_DEEP = 5
+_AT_ONCE_SECONDS = 0.3
+_LONGER = 1.3
 
 
 @dataclass(frozen=True, slots=True)
 class LoginForm:
     """Kind `both` (on one page), `user` (name first) or `password` (name already given).
 
-    `filled` counts the characters that stand in user and password, which are `called` so; `says` is what the submit
-    button says; `sign` tells it from another form.
+    `filled` counts the characters that stand in user and password, which are `called` so; `invalid` says that the page
+    marks one as wrong; `says` is what the submit button says; `sign` tells it from another form.
     """
 
     kind: str
@@ -45,6 +47,7 @@ class LoginForm:
     sign: str
     called: tuple[str, ...]
     filled: tuple[int, int]
+    invalid: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Look:
     """What one look shows, field by field as `look.js` returns it. `marked` is None without a marker to look for.
 
     `welcomes`: there is a way to log out, perhaps in a closed menu; `shows_way_out`: it is to be seen.
+    `asks_new_password`: it has fields to choose one.
     """
 
     url: str
@@ -94,6 +98,7 @@ class Look:
     welcomes: bool
     shows_way_out: bool
     captcha: bool
+    asks_new_password: bool
     marker_valid: bool
     marked: bool | None
 
@@ -119,20 +124,23 @@ class Look:
 
     def new_saying(self, before: "Look | None") -> tuple[str, Saying] | None:
         """The first words about the log-in that were not there before; notices speak first."""
-        known = {*before.notices, *before.lines} if before is not None else set()
-        for text in (*self.notices, *self.lines):
-            saying = saying_of(text) if text not in known else None
+        for text in self.new_texts(before) if before is not None else (*self.notices, *self.lines):
+            saying = saying_of(text)
             if saying is not None:
                 return text, saying
         return None
 
     def code_refusal(self, before: "Look") -> str | None:
         """The first words against a one-time code that were not there before."""
-        known = {*before.notices, *before.lines}
-        return next((text for text in (*self.notices, *self.lines) if text not in known and refuses_code(text)), None)
+        return next((text for text in self.new_texts(before) if refuses_code(text)), None)
 
     def new_notice(self, before: "Look") -> str | None:
         return next((notice for notice in self.notices if notice not in before.notices), None)
+
+    def new_texts(self, before: "Look") -> list[str]:
+        """What it says that was not there before; notices speak first."""
+        known = {*before.notices, *before.lines}
+        return [text for text in dict.fromkeys((*self.notices, *self.lines)) if text not in known]
 
 
 class Eyes:
@@ -142,8 +150,22 @@ class Eyes:
         self.page = page
         self.marker = {"text": marker.text, "css": marker.css} if marker is not None else None
         self.tried: list[str] = []
+        self.form_took = 0.0
+        self._page_came = page.clock.elapsed()
         self._closed: list[list[Any]] = []
         self._asked: set[str] = set()
+
+    def page_came(self) -> None:
+        """A page was opened, or something was clicked: from here on its form is waited for."""
+        self._page_came = self.page.clock.elapsed()
+
+    def form_came(self) -> None:
+        """What stands there for those who are not logged in. Where it is missing again, it gets as long."""
+        self.form_took = max(self.form_took, self.page.clock.elapsed() - self._page_came)
+
+    def form_may_come_for(self) -> float:
+        """Seconds for which a page without the form proves nothing: somewhat longer than it took the first time."""
+        return _LONGER * self.form_took if self.form_took > _AT_ONCE_SECONDS else 0.0
 
     def look(self, roles: Sequence[str] = ()) -> Look:
         """At the document that the driver is in."""

@@ -1,30 +1,25 @@
 """Looks at the page after something was sent, until it is clear what the site made of it."""
 
 import re
-import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 from selenium.webdriver.remote.webelement import WebElement
 
-from services.runner.browser.devtools.network_log import Exchange
+from services.runner.browser.log_in.answers import TOO_MANY, Answers
 from services.runner.browser.log_in.fill import press_enter
 from services.runner.browser.log_in.look import Eyes, Look
 from shared.domain.evidence import Facts, LoginFinding
-from shared.domain.site_words import Saying, is_about_log_in
+from shared.domain.site_words import Saying, is_about_log_in, refuses_curtly
 
+# Words that a page behind the log-in may use of something else.
+DOUBTFUL = (Saying.REFUSED, Saying.MAINTENANCE)
 _QUIET_LOOKS = 3
 _QUIET_LOOKS_BACK_HOME = 15
 _ENTER_AFTER_SECONDS = 2.0
 _REFUSED_BY_STATUS_AFTER_SECONDS = 1.0
-_LISTENS_AFTER_SECONDS = 5.0
-_ASKED_AGAIN = 3
-_SAYS_NO = (400, 401, 403, 422)
-_TOO_MANY = 429
 _ROLES = ("authenticator", "decline", "acknowledge", "password_way")
 
 _SENT_BY_MESSAGE = re.compile(
@@ -88,9 +83,12 @@ class Verdict:
         self._sent = sent
         self._field = field
         self._mark = mark
+        self._answers = Answers(eyes.page, mark)
         self._arrived = arrived
         self._name_first = name_first
         self._quiet_looks = 0
+        self._gone_since = 0.0
+        self._doubt: tuple[str, Saying] | None = None
         self._pressed_enter = False
         self._refused_since: float | None = None
         self._since = self._quiet_since = eyes.page.clock.elapsed()
@@ -104,10 +102,12 @@ class Verdict:
         ended = self._ended(look, stands)
         if ended is not None:
             return ended
-        pending = self._pending()
+        pending = self._answers.awaited()
         quiet = not stands and look.complete and not pending
         self._quiet_looks = self._quiet_looks + 1 if quiet else 0
-        next_thing = self._next_thing(look, stands)
+        if self._quiet_looks <= 1:
+            self._gone_since = looked_at
+        next_thing = self._next_thing(look, stands) if self._doubt is None else None
         if next_thing is not None and self._quiet_looks >= 1:
             return self._seen(next_thing, look)
         if self._is_in(look, stands):
@@ -139,11 +139,14 @@ class Verdict:
         there = look.welcomes if self._arrived is None else self._arrived(look)
         if look.marked or (there and not stands and look.welcomes):
             return None
-        facts, status = self._page.facts, self._status(look)
+        facts, status = self._page.facts, self._answers.status(look)
         if self._sent is Sent.CODE and stands:
             return self._code_refused(look, at_last)
-        heard = look.new_saying(self._before)
+        heard = look.new_saying(self._before) or (self._doubt if stands else None)
         if heard is not None and not (heard[1] is Saying.MAINTENANCE and stands):
+            if not at_last and self._is_doubtful(heard[1], look, stands):
+                self._doubt = heard
+                return None
             return judged(facts, heard, status or None)
         if look.captcha and (not self._before.captcha or (at_last and stands)):
             return facts(login=LoginFinding.CAPTCHA)
@@ -151,21 +154,32 @@ class Verdict:
         # A name alone is often refused for want of a password, which is then asked for.
         clear = at_last or self._sent is not Sent.NAME
         if refused is not None and clear and (stands or status in (401, 403)):
-            saying = Saying.RATE_LIMITED if refused == _TOO_MANY else None
+            saying = Saying.RATE_LIMITED if refused == TOO_MANY else None
             said = look.new_notice(self._before)
             return facts(login=LoginFinding.REFUSED, said=said, saying=saying, http_status=refused)
         if status >= 400 and not stands and look.code is None:
             return facts(http_status=status)
-        return self._refused_in_other_words(look) if at_last and stands else None
+        if not (at_last and stands):
+            return None
+        failing = self._answers.failing_status(look)
+        return facts(http_status=failing) if failing is not None else self._refused_in_other_words(look)
+
+    def _is_doubtful(self, saying: Saying, look: Look, stands: bool) -> bool:
+        """Words where no form is any more: whether the site knows us then tells what they are about."""
+        arrived = self._arrived is None or self._arrived(look)
+        somewhere = arrived and not stands and look.code is None and self._answers.status(look) < 400
+        return saying in DOUBTFUL and self._sent is not Sent.NAME and somewhere and self._eyes.marker is None
 
     def _refused_in_other_words(self, look: Look) -> Facts | None:
-        """The form is there again, emptied, with a new notice about the log-in."""
-        said = look.new_notice(self._before)
-        emptied = look.form is not None and look.form.password is not None and not look.form.filled[1]
-        names = (name for each in (look.form, self._before.form) if each is not None for name in each.called)
-        if self._sent is Sent.PASSWORD and emptied and said is not None and is_about_log_in(said, *names):
-            return self._page.facts(login=LoginFinding.REFUSED, said=said)
-        return None
+        """The form is there again, emptied, and something new is said of the log-in; or it is marked as wrong."""
+        if self._sent is not Sent.PASSWORD or look.form is None or look.form.password is None or look.form.filled[1]:
+            return None
+        names = [name for each in (look.form, self._before.form) if each is not None for name in each.called]
+        notice = look.new_notice(self._before)
+        said = notice if notice is not None and refuses_curtly(notice) else None
+        said = said or next((text for text in look.new_texts(self._before) if is_about_log_in(text, *names)), None)
+        marked = look.form.invalid and self._before.form is not None and not self._before.form.invalid
+        return self._page.facts(login=LoginFinding.REFUSED, said=said or notice) if said or marked else None
 
     def _code_refused(self, look: Look, at_last: bool) -> Facts | None:
         refused = LoginFinding.SECOND_FACTOR_REFUSED
@@ -205,53 +219,22 @@ class Verdict:
             return False
         # Scripts may lead on from where a provider sent us to.
         enough = _QUIET_LOOKS if self._arrived is None else _QUIET_LOOKS_BACK_HOME
-        return self._quiet_looks >= enough or look.greets_anew(self._before)
+        # At another address the proof that follows is enough: it waits for a late form as well.
+        may_come = self._eyes.form_may_come_for() if _address(look) == _address(self._before) else 0.0
+        surely = self._quiet_looks >= enough and self._page.clock.elapsed() - self._gone_since >= may_come
+        return surely or look.greets_anew(self._before)
 
     def _elapsed(self) -> float:
         return self._page.clock.elapsed() - self._since
 
-    def _pending(self) -> bool:
-        """Whether an answer is still to come. Not one that a page asks for again and again, nor one that stays out for
-        seconds: so it listens for news. But the first thing that was posted may be the log-in, and take its time."""
-        since = self._page.exchanges_since(self._mark)
-        posted = next((exchange for exchange in since if exchange.background and exchange.method != "GET"), None)
-        answered = Counter(_place(exchange) for exchange in since if exchange.ended)
-        young = time.monotonic() - _LISTENS_AFTER_SECONDS
-
-        def is_awaited(exchange: Exchange) -> bool:
-            news = exchange.started <= young or answered[_place(exchange)] >= _ASKED_AGAIN
-            return exchange.main_document or exchange is posted or (exchange.background and not news)
-
-        return any(not exchange.ended and is_awaited(exchange) for exchange in since)
-
-    def _status(self, look: Look) -> int:
-        """That of the answer to what was sent; 0 while the page is still the one from before."""
-        if not self._page.hears_network():
-            return look.status
-        documents = [each for each in self._page.exchanges_since(self._mark) if each.kind == "Document"]
-        return look.status if any(each.status == look.status for each in documents) else 0
-
     def _refused_by_status(self, look: Look, at_last: bool) -> int | None:
         """Once the page had the time to say more of it."""
-        status, now = self._refusing_status(look, at_last), self._page.clock.elapsed()
+        status, now = self._answers.refusing_status(look, at_last), self._page.clock.elapsed()
         if status is None:
             self._refused_since = None
             return None
         self._refused_since = now if self._refused_since is None else self._refused_since
         return status if at_last or now - self._refused_since > _REFUSED_BY_STATUS_AFTER_SECONDS else None
-
-    def _refusing_status(self, look: Look, at_last: bool) -> int | None:
-        """Of the page, or of what it posted. Pages post other things than the log-in, too: where some are answered
-        kindly, or not yet, a status tells nothing before all has been quiet."""
-        refusing, status, site = (*_SAYS_NO, _TOO_MANY), self._status(look), urlsplit(look.url).hostname
-        if status in refusing:
-            return status
-        since = self._page.exchanges_since(self._mark)
-        posted = [each for each in since if each.background and each.method != "GET"]
-        posted = [each for each in posted if urlsplit(each.url).hostname == site]
-        refused = [each.status for each in posted if each.status in refusing]
-        alone = len(refused) == len(posted) and all(each.ended for each in since if each.main_document)
-        return refused[0] if refused and (alone or at_last) else None
 
     def _press_enter_if_nothing_happened(self) -> None:
         """The button may have been the wrong one. Only where the network is heard: nothing may be sent twice."""
@@ -262,8 +245,8 @@ class Verdict:
             press_enter(self._page, self._field)
 
 
-def _place(exchange: Exchange) -> tuple[str, str]:
-    return exchange.method, exchange.url.partition("?")[0]
+def _address(look: Look) -> str:
+    return look.url.partition("#")[0].partition("?")[0]
 
 
 def judged(facts: Callable[..., Facts], heard: tuple[str, Saying], status: int | None) -> Facts:

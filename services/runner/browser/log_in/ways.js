@@ -29,10 +29,18 @@ const chooses = (node) => {
   return options.length === 1 ? options[0] : options.find((each) => each.selected && each.index > 0) || null;
 };
 
+// What shows a hidden link when the mouse is over it.
+const holderOf = (node) => {
+  let at = parent(node);
+  while (at && !visible(at)) at = parent(at);
+  return at && !/^(HTML|BODY)$/.test(at.tagName) && at.getBoundingClientRect().height < 200 ? at : null;
+};
+
 const ROLES = {
   // A log-in link of the page's own log-in, however it is named.
   opener: (node, text) => text.length <= 40 && LOG_IN.test(text) && !OTHER.test(text) && !REGISTER.test(text) && !sends(node) ? 3 : !text && /log-?in|sign-?in/i.test(hint(node)) ? 2 : revealsPassword(node) ? 1 : 0,
   menu: (node, text) => text.length <= 30 && (ACCOUNT_MENU.test(hint(node)) || NOBODY.test(text)) && !REGISTER.test(text) && !/mailto:|tel:/.test(node.getAttribute("href") || "") && !leaves(node) ? (/account|profil|user|avatar|konto|compte|cuenta/i.test(hint(node)) ? 2 : 1) : 0,
+  hover: (node, text) => text.length <= 40 && LOG_IN.test(text) && !OTHER.test(text) && !REGISTER.test(text) && !sends(node) && !visible(node) && holderOf(node) ? 1 : 0,
   password_way: (node, text) => text.length <= 60 && PASSWORD_WAY.test(text) && !/forgot|reset|vergessen|oubli|olvid|dimentic|vergeten|esquec/i.test(text) ? 2 : 0,
   provider: (node) => chooses(node) ? 1 : 0,
   sso: (node, text) => leadsBack(node) ? 0 : text.length <= 80 && SSO.test(text) && !NOT_SSO.test(text) && !REGISTER.test(text) ? (/\bsso\b|single|saml|company|work|corporate|enterprise|organi[sz]|firmen|unternehmen|entreprise|empresa|aziend|bedrijf/i.test(text) ? 4 : OTHER.test(text) ? 2 : 3) : /\b(sso|saml|oidc|oauth2?|openid)\b/i.test(hint(node)) && LOG_IN.test(text) ? 2 : 0,
@@ -45,15 +53,16 @@ const waysOf = (roles, tried) => {
   const found = {};
   const controls = roles.length ? clickable() : [];
   for (const role of roles) {
+    const sign = (node) => (role === "hover" ? "hover|" : "") + signOf(node);
     let best = null, bestScore = 0;
     for (const node of controls) {
       const score = ROLES[role](node, says(node));
-      if (score <= bestScore || (node.type !== "radio" && !visible(node)) || !enabled(node) || tried.includes(signOf(node))) continue;
+      if (score <= bestScore || (node.type !== "radio" && role !== "hover" && !visible(node)) || !enabled(node) || tried.includes(sign(node))) continue;
       [best, bestScore] = [node, score];
     }
     if (!best) continue;
-    const [choice, submit] = role === "provider" ? [chooses(best), best] : best.type === "radio" ? [best, submitFor(scopeOf(best), best)] : [best, null];
-    found[role] = { control: choice, says: (role === "provider" ? tidy(choice.text) : says(best)).slice(0, 60), sign: signOf(best), submit };
+    const [choice, submit] = role === "provider" ? [chooses(best), best] : role === "hover" ? [holderOf(best), null] : best.type === "radio" ? [best, submitFor(scopeOf(best), best)] : [best, null];
+    found[role] = { control: choice, says: (role === "provider" ? tidy(choice.text) : says(best)).slice(0, 60), sign: sign(best), submit };
   }
   return found;
 };

@@ -35,3 +35,7 @@ const ACCESS = any("access|permission|consent|authori[sz]e|grant|would like to|r
 const ACCOUNT_MENU = any("account|profil|\\buser|avatar|my ?page|konto|compte|cuenta|conta\\b|gebruiker|utente|bruger|bruker|tili|účet|hesab|аккаунт|профиль|マイページ|账户|我的|계정|\\bmenu\\b|hamburger|nav(bar|igation)?.?toggle|drawer");
 const NOBODY = /^(guest|anonymous|gast|anonym|anonyme|invité|anónimo|invitado|anonimo|ospite|anoniem|anônimo|convidado|anonim|gość|anonymní|misafir|аноним|гость|ゲスト|匿名|访客|游客|게스트|익명)( user)?[^\p{L}\d]*$/iu;
 const NOTICE_CLASS = /(^|[-_ ])(alert|error|errors|err|invalid|danger|warning|fail|failed|failure|flash|message|messages|notice|toast|feedback|snackbar|help-block|hint|validation)([-_ ]|$)/i;
+const NEW_PASSWORD = /confirm|repeat|again|\bnew\b|wiederh|neues|nouveau|nueva|nuova|nieuw|nova|nowe|nytt|uusi|nové|yeni|нов/i;
+// What a picture shows is to be typed.
+const CAPTCHA = any("captcha", "(characters|letters|numbers|digits|text|code|words?) .{0,20}(you see|(in|from|on) the (image|picture))|(zeichen|buchstaben|text|code) .{0,30}bild|(caractères|lettres|texte|code) .{0,30}image|(caracteres|letras|texto|código) .{0,30}imagem?",
+  "(caratteri|lettere|testo|codice) .{0,30}immagine|(tekens|letters|tekst|code) .{0,30}(afbeelding|plaatje)|(znaki|tekst|kod) .{0,20}obrazk|(символы|код|текст) .{0,20}картин|画像の文字|图片中的|图形验证码|验证码图片|자동입력");
