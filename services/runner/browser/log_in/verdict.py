@@ -221,6 +221,7 @@ class Verdict:
         enough = _QUIET_LOOKS if self._arrived is None else _QUIET_LOOKS_BACK_HOME
         # At another address the proof that follows is enough: it waits for a late form as well.
         may_come = self._eyes.form_may_come_for() if _address(look) == _address(self._before) else 0.0
+        may_come = min(may_come, 0.8 * self._page.patience)
         surely = self._quiet_looks >= enough and self._page.clock.elapsed() - self._gone_since >= may_come
         return surely or look.greets_anew(self._before)
 

@@ -37,5 +37,5 @@ const NOBODY = /^(guest|anonymous|gast|anonym|anonyme|invité|anónimo|invitado|
 const NOTICE_CLASS = /(^|[-_ ])(alert|error|errors|err|invalid|danger|warning|fail|failed|failure|flash|message|messages|notice|toast|feedback|snackbar|help-block|hint|validation)([-_ ]|$)/i;
 const NEW_PASSWORD = /confirm|repeat|again|\bnew\b|wiederh|neues|nouveau|nueva|nuova|nieuw|nova|nowe|nytt|uusi|nové|yeni|нов/i;
 // What a picture shows is to be typed.
-const CAPTCHA = any("captcha", "(characters|letters|numbers|digits|text|code|words?) .{0,20}(you see|(in|from|on) the (image|picture))|(zeichen|buchstaben|text|code) .{0,30}bild|(caractères|lettres|texte|code) .{0,30}image|(caracteres|letras|texto|código) .{0,30}imagem?",
+const CAPTCHA = any("captcha", "(characters|letters|numbers|digits|text|code|words?) .{0,20}(you see|(in|from|on) the (image|picture))|(zeichen|buchstaben|text|code) .{0,30}bild(?!schirm)|(caractères|lettres|texte|code) .{0,30}image|(caracteres|letras|texto|código) .{0,30}imagem?",
   "(caratteri|lettere|testo|codice) .{0,30}immagine|(tekens|letters|tekst|code) .{0,30}(afbeelding|plaatje)|(znaki|tekst|kod) .{0,20}obrazk|(символы|код|текст) .{0,20}картин|画像の文字|图片中的|图形验证码|验证码图片|자동입력");
