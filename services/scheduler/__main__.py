@@ -13,6 +13,7 @@ from services.scheduler.agenda import Agenda
 from services.scheduler.dedupe import Dedupe
 from services.scheduler.dispatcher import Dispatcher
 from services.scheduler.housekeeping import end_pauses, make_partitions_ahead, remove_out_of_date
+from services.scheduler.outage import settle_outage
 from services.scheduler.planner import Planner
 from services.scheduler.replicas import Replicas
 from services.scheduler.retention import remove_outlived, remove_strays
@@ -52,6 +53,8 @@ async def run(settings: SchedulerSettings, queue: Queue, stop: asyncio.Event) ->
     dispatcher = Dispatcher(engine, clock, agenda, replicas, queue, dedupe, not_run)
     planner = Planner(engine, clock, agenda, replicas, not_run)
     await clock.synchronise()
+    # Before anybody can see us alive: whoever does relies on it.
+    await settle_outage(engine, not_run)
     await replicas.start()
     log.info("scheduler_started", replica=str(replicas.id))
     try:

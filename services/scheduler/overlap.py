@@ -1,7 +1,8 @@
-"""What becomes of a due moment whose schedule has an earlier job that has not ended yet.
+"""What becomes of a due moment whose schedule has another job that has not ended yet.
 
-A backfill counts only while it runs: waiting behind everything else, it must not hold up what is due. The same goes
-for what is caught up in turn.
+Either the overlap rule decides (`IN_THE_WAY`), or the moment waits without being touched (`HELD_BACK`): what is caught
+up for what is due before it, a backfill for all that is under way or due, and what is due for a backfill that runs, or
+with `queue_one` for what is caught up. A backfill that waits is in nobody's way.
 """
 
 from collections import Counter
@@ -13,17 +14,32 @@ from services.scheduler.agenda import Entry
 from shared.domain.schedule import Overlap
 from shared.ledger import end_not_run
 
-# `j` is the job that is looked at, `e` an earlier one. The planner asks the same when it loads.
+# `j` is the job that is looked at, `e` another one. The planner asks the same when it loads.
 _EARLIER_ONES = """
     SELECT e.state FROM scheduled_jobs e
-    WHERE e.schedule_id = j.schedule_id AND e.due_at < j.due_at
-      AND (e.state = 'running' OR j.overlap = 'in_turn' OR e.overlap <> 'in_turn')
-      AND (e.state = 'running' OR j.origin = 'backfill' OR e.origin <> 'backfill')
+    WHERE e.schedule_id = j.schedule_id AND j.overlap <> 'in_turn' AND e.due_at < j.due_at AND e.origin <> 'backfill'
+      AND (j.overlap = 'skip' OR e.overlap <> 'in_turn')
 """
+# Of a backfill only the first is looked at further: of a thousand, each would else be compared with all the others. The
+# second ahead is for a moment that `queue_one` holds back, and for one that would find the backfill just begun.
+_AWAITS = """(
+    j.origin = 'backfill' AND j.due_at > (
+        SELECT min(e.due_at) FROM scheduled_jobs e WHERE e.schedule_id = j.schedule_id AND e.origin = 'backfill')
+    OR EXISTS (
+        SELECT FROM scheduled_jobs e
+        WHERE e.schedule_id = j.schedule_id AND e.id <> j.id AND CASE
+            WHEN j.origin = 'backfill' THEN e.state <> 'planned' OR e.origin <> 'backfill'
+                AND (e.attempt > 0 OR e.run_after <= clock_timestamp() + interval '1 second')
+            WHEN e.origin = 'backfill' THEN e.state = 'running'
+            ELSE e.due_at < j.due_at AND (j.overlap = 'in_turn' OR j.overlap = 'queue_one' AND e.overlap = 'in_turn')
+            END)
+)"""
 IN_THE_WAY = f"EXISTS ({_EARLIER_ONES})"
+HELD_BACK = f"{_AWAITS} AND NOT {IN_THE_WAY}"
 _FOUND = text(f"""
-    SELECT j.overlap, count(e.state) AS earlier, count(*) FILTER (WHERE e.state <> 'running') AS waiting
-    FROM scheduled_jobs j LEFT JOIN LATERAL ({_EARLIER_ONES}) e ON true WHERE j.id = :id GROUP BY j.overlap
+    SELECT j.overlap, count(e.state) AS earlier, count(*) FILTER (WHERE e.state <> 'running') AS waiting,
+           {_AWAITS} AS awaits
+    FROM scheduled_jobs j LEFT JOIN LATERAL ({_EARLIER_ONES}) e ON true WHERE j.id = :id GROUP BY j.id
 """)
 # Compared with the moment that was read, and only while the earlier one is there: another owner may have published it
 # by now, and the claim would find it not due.
@@ -34,13 +50,13 @@ _HOLD = text(f"""
 
 
 async def settle_overlap(engine: AsyncEngine, entry: Entry, not_run: Counter[str]) -> bool:
-    """True when it is settled here: recorded as `skipped_overlap`, or held back as the one that waits."""
+    """True when it is settled here: recorded as `skipped_overlap`, or held back until its turn comes."""
     async with engine.begin() as connection:
         found = (await connection.execute(_FOUND, {"id": entry.id})).one_or_none()
-        if found is None or not found.earlier or found.overlap == Overlap.ALLOW:
+        if found is None or found.overlap == Overlap.ALLOW:
             return False
-        if found.overlap == Overlap.IN_TURN:
-            return True
+        if not found.earlier:
+            return bool(found.awaits)
         if found.overlap == Overlap.QUEUE_ONE and not found.waiting:
             await connection.execute(_HOLD, {"id": entry.id, "run_after": entry.run_after})
             return True

@@ -13,7 +13,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.scheduler.agenda import Agenda, Entry
-from services.scheduler.overlap import IN_THE_WAY
+from services.scheduler.overlap import HELD_BACK, IN_THE_WAY
 from services.scheduler.replicas import Replicas
 from shared.clock import DatabaseClock
 from shared.crash_points import crash_point
@@ -90,8 +90,8 @@ _PLAN = text("""
     JOIN moved ON moved.id = m.schedule_id
     ON CONFLICT DO NOTHING
 """)
-# One index scan for each shard and priority, so that a backlog of backfill hides nothing that is more urgent. What runs
-# in turn is left out until its turn comes.
+# One index scan for each shard and priority, so that a backlog of backfill hides nothing that is more urgent. What is
+# held back is left out until its turn comes.
 _LOAD = text(f"""
     SELECT due.* FROM unnest(CAST(:shards AS smallint[])) AS mine(shard)
     CROSS JOIN (VALUES (0::smallint), (1), (2)) AS class(priority)
@@ -100,7 +100,7 @@ _LOAD = text(f"""
                j.overlap <> 'allow' AND j.attempt = 0 AND {IN_THE_WAY} AS overlapping
         FROM scheduled_jobs j
         WHERE j.shard = mine.shard AND j.priority = class.priority AND j.state = 'planned' AND j.run_after <= :until
-          AND NOT (j.overlap = 'in_turn' AND j.attempt = 0 AND {IN_THE_WAY})
+          AND NOT (j.overlap <> 'allow' AND j.attempt = 0 AND {HELD_BACK})
         ORDER BY j.run_after LIMIT :per_shard
     ) due
 """)

@@ -1,8 +1,9 @@
 """Schedulers that are killed, paused, too many or all down: each due moment is still recorded once, by the policy."""
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ import pytest
 import services.scheduler.__main__ as scheduler
 from services.scheduler.replicas import TIME_TO_LIVE_SECONDS, Replicas
 from services.scheduler.settings import SchedulerSettings
-from shared.domain.schedule import LATE_AFTER, SHARDS
+from shared.domain.schedule import LATE_AFTER, SHARDS, Origin, Timing, scheduled_job_id
 from shared.queue.rabbitmq import RabbitQueue
 from tests.end_to_end.processes import Stack, until
 from tests.faults.load import Load
@@ -30,6 +31,18 @@ _NOW = "SELECT clock_timestamp() AS now"
 _PASSED = "SELECT 1 WHERE clock_timestamp() > $1::timestamptz"
 _RENEWED = "SELECT id FROM replicas WHERE kind = 'scheduler' AND renewed_at > $1::timestamptz"
 _ENDED_SINCE = "SELECT schedule_id FROM job_results WHERE due_at > $1::timestamptz"
+_EACH_POLICY_PLANNED = """
+    SELECT 1 FROM scheduled_jobs j JOIN schedules s ON s.id = j.schedule_id
+    WHERE j.state = 'planned' AND j.due_at > clock_timestamp() HAVING count(DISTINCT s.catch_up) = 3
+"""
+_PLAN_FIRST = """
+    INSERT INTO scheduled_jobs (id, schedule_id, origin, due_at, kind, shard, lane, priority, overlap, job_id,
+                                run_after, start_by)
+    SELECT $2, id, 'schedule', next_due, kind, shard, lane, priority, overlap, job_id,
+           next_due, next_due + start_deadline_seconds * interval '1 second'
+    FROM schedules WHERE id = $1
+"""
+_MOVE_ON = "UPDATE schedules SET next_due = $2 WHERE id = $1"
 _OUTCOMES = "SELECT schedule_id, due_at, outcome_code FROM job_results WHERE origin = 'schedule'"
 
 
@@ -128,26 +141,31 @@ async def test_what_was_due_while_none_was_there_follows_the_policy(stack: Stack
         policies = await add_one_of_each_policy(
             load, sink, interval_seconds=40, first_due_in=-OUTAGE_SECONDS, quiet=(-BEFORE_SECONDS, 25)
         )
+        await plan_the_first(stack, policies)
         await stack.scheduler().start()
-        await compare_with_policies(stack, load, sink, policies, back_at=began)
+        down_since = began - timedelta(seconds=OUTAGE_SECONDS + 1)
+        await compare_with_policies(stack, load, sink, policies, down_since=down_since, back_at=began)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
 async def test_what_was_due_in_an_outage_follows_the_policy(stack: Stack, load: Load) -> None:
-    """The same with an outage that takes as long as it says."""
+    """The same with an outage that is one, and begins when some moments are planned that are not due yet."""
     back_in = OUTAGE_SECONDS + 30
     with Sink() as sink:
         began = await now(stack)
-        quiet = (back_in - BEFORE_SECONDS, back_in + 14)
+        # All are due within one second in thirty, so that none is due in the moment of the kill.
+        quiet = (back_in - BEFORE_SECONDS, back_in + 15)
         policies = await add_one_of_each_policy(load, sink, interval_seconds=30, first_due_in=1, quiet=quiet)
         schedulers = [stack.scheduler(f"scheduler-{number}") for number in range(2)]
         await asyncio.gather(stack.runner().start(), *(each.start() for each in schedulers))
         await stack.until(_PASSED, began + timedelta(seconds=30))
+        await stack.until(_EACH_POLICY_PLANNED)
         await asyncio.gather(*(each.kill() for each in schedulers))
-        await stack.until(_PASSED, began + timedelta(seconds=back_in), seconds=OUTAGE_SECONDS + 30)
+        killed_at, back_at = await now(stack), began + timedelta(seconds=back_in)
+        await stack.until(_PASSED, back_at, seconds=OUTAGE_SECONDS + 30)
         await asyncio.gather(*(each.start() for each in schedulers))
-        await compare_with_policies(stack, load, sink, policies, back_at=began + timedelta(seconds=back_in))
+        await compare_with_policies(stack, load, sink, policies, down_since=killed_at, back_at=back_at)
 
 
 async def add_one_of_each_policy(load: Load, sink: Sink, **when: Any) -> dict[UUID, str]:
@@ -160,8 +178,19 @@ async def add_one_of_each_policy(load: Load, sink: Sink, **when: Any) -> dict[UU
     return added
 
 
+async def plan_the_first(stack: Stack, schedules: Iterable[UUID]) -> None:
+    """As a planner does just before all are killed."""
+    async with stack.transaction() as connection:
+        for schedule in schedules:
+            row = await connection.fetchrow("SELECT * FROM schedules WHERE id = $1", schedule)
+            due_at = row["next_due"].astimezone(UTC)
+            await connection.execute(_PLAN_FIRST, schedule, scheduled_job_id(schedule, Origin.SCHEDULE, due_at))
+            timing = Timing(schedule, interval_seconds=row["interval_seconds"])
+            await connection.execute(_MOVE_ON, schedule, timing.due_after(due_at))
+
+
 async def compare_with_policies(
-    stack: Stack, load: Load, sink: Sink, policies: dict[UUID, str], back_at: datetime
+    stack: Stack, load: Load, sink: Sink, policies: dict[UUID, str], *, down_since: datetime, back_at: datetime
 ) -> None:
     """Every late moment is recorded: the one or all that the policy wants as run, the others as missed."""
     found = await load.findings(sink)
@@ -170,7 +199,7 @@ async def compare_with_policies(
     for schedule, policy in policies.items():
         moments = sorted(due_at for owner, due_at in outcomes if owner == schedule)
         late = [moment for moment in moments if moment <= back_at - LATE_AFTER]
-        down = [moment for moment in late if moment > back_at - timedelta(seconds=OUTAGE_SECONDS + 1)]
+        down = [moment for moment in late if moment > down_since]
         assert len(down) >= 3
         wanted = {"none": [], "latest": down[-1:], "all": down}[policy]
         missed = [moment for moment in moments if outcomes[schedule, moment] == "missed"]

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -147,18 +148,99 @@ async def test_what_is_caught_up_runs_in_turn_and_none_is_skipped(world: World, 
     assert await world.results() == []
 
 
-@pytest.mark.parametrize(("state", "skipped"), [("planned", False), ("dispatched", False), ("running", True)])
-async def test_a_backfill_is_in_the_way_only_while_it_runs(
-    world: World, dispatch: Dispatch, state: str, skipped: bool
+@pytest.mark.parametrize("overlap", ["skip", "queue_one"])
+@pytest.mark.parametrize("state", ["planned", "dispatched"])
+async def test_no_moment_starts_beside_one_that_is_caught_up(
+    world: World, dispatch: Dispatch, overlap: str, state: str
 ) -> None:
     schedule = uuid4()
-    held = {"token": uuid4(), "lease_until": world.in_seconds(60)} if state == "running" else {}
-    await world.job(schedule, -900, origin="backfill", state=state, priority=2, overlap="in_turn", **held)
-    due = await world.job(schedule, -0.5)
+    caught_up = [
+        await world.job(schedule, -100, overlap="in_turn", state=state),
+        await world.job(schedule, -90, overlap="in_turn"),
+    ]
+    due = await world.job(schedule, -0.5, overlap=overlap)
     last = await world.job(due_in=-0.4)
     await dispatch.run_until_state(last, "dispatched")
-    assert (due in {sent.scheduled_job_id for sent in dispatch.wire.published}) is not skipped
-    assert [row.outcome_code for row in await world.results()] == ["skipped_overlap"] * skipped
+    sent = {message.scheduled_job_id for message in dispatch.wire.published}
+    assert sent - {caught_up[0]} == {last}
+    skipped = [row.id for row in await world.results() if row.outcome_code == "skipped_overlap"]
+    assert skipped == ([due] if overlap == "skip" else [])
+    if overlap == "queue_one":
+        await world.execute("DELETE FROM scheduled_jobs WHERE overlap = 'in_turn'")
+        await dispatch.run_until_state(due, "dispatched")
+
+
+async def backfilled(world: World, schedule: UUID, due_in: float, **change: Any) -> UUID:
+    terms = {"origin": "backfill", "priority": 2, "overlap": "in_turn", "run_after": world.in_seconds(-1)}
+    return await world.job(schedule, due_in, **{**terms, **change})
+
+
+def held(world: World) -> dict[str, Any]:
+    return {"state": "running", "attempt": 1, "token": uuid4(), "lease_until": world.in_seconds(60)}
+
+
+@pytest.mark.parametrize("state", ["planned", "dispatched"])
+async def test_a_backfill_that_only_waits_is_in_nobodys_way(world: World, dispatch: Dispatch, state: str) -> None:
+    schedule = uuid4()
+    await backfilled(world, schedule, -900, state=state)
+    due = await world.job(schedule, -0.5)
+    await dispatch.run_until_state(due, "dispatched")
+    assert await world.results() == []
+
+
+@pytest.mark.parametrize("overlap", ["skip", "queue_one"])
+async def test_a_moment_waits_for_a_backfill_that_runs_and_goes_before_the_next(
+    world: World, dispatch: Dispatch, overlap: str
+) -> None:
+    schedule = uuid4()
+    runs = await backfilled(world, schedule, -900, **held(world))
+    follows = await backfilled(world, schedule, -800)
+    waits = await world.job(schedule, -20, overlap=overlap)
+    skipped = await world.job(schedule, -0.5, overlap=overlap)
+    last = await world.job(due_in=-0.4)
+    await dispatch.run_until_state(last, "dispatched")
+    assert [message.scheduled_job_id for message in dispatch.wire.published] == [last]
+    assert [(row.id, row.outcome_code) for row in await world.results()] == [(skipped, "skipped_overlap")]
+    for ended, goes, stays in ((runs, waits, {follows}), (waits, follows, set())):
+        await world.execute("DELETE FROM scheduled_jobs WHERE id = :id", id=ended)
+        await dispatch.run_until_state(goes, "dispatched")
+        assert {row.id for row in await world.jobs() if row.state == "planned"} == stays
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"due_in": -60, "state": "running"},
+        {"due_in": -60, "state": "dispatched"},
+        {"due_in": -60, "state": "planned", "attempt": 1, "run_after_in": 60},
+        {"due_in": 0.7, "state": "planned"},
+        {"due_in": -60, "origin": "manual", "overlap": "allow", "state": "running"},
+        {"due_in": -800, "origin": "backfill", "overlap": "in_turn", "state": "running"},
+    ],
+    ids=str,
+)
+async def test_a_backfill_waits_for_whatever_is_under_way_or_due(
+    world: World, dispatch: Dispatch, other: dict[str, Any]
+) -> None:
+    schedule = uuid4()
+    terms = {key: value for key, value in other.items() if key not in ("due_in", "run_after_in")}
+    if "run_after_in" in other:
+        terms["run_after"] = world.in_seconds(other["run_after_in"])
+    if other["state"] == "running":
+        terms |= held(world)
+    before = await world.job(schedule, other["due_in"], **terms)
+    waits = await backfilled(world, schedule, -900)
+    last = await world.job(due_in=-0.5, priority=2)
+    await dispatch.run_until_state(last, "dispatched")
+    assert waits not in {message.scheduled_job_id for message in dispatch.wire.published}
+    await world.execute("DELETE FROM scheduled_jobs WHERE id = :id", id=before)
+    await dispatch.run_until_state(waits, "dispatched")
+
+
+async def test_a_backfill_does_not_wait_for_what_is_due_later(world: World, dispatch: Dispatch) -> None:
+    schedule = uuid4()
+    await world.job(schedule, -60, run_after=world.in_seconds(600))  # jitter
+    await dispatch.run_until_state(await backfilled(world, schedule, -900), "dispatched")
 
 
 async def test_an_owner_that_read_before_does_not_hold_back_what_another_published(

@@ -90,7 +90,10 @@ async def resume(session: Session, configuration_id: Id) -> ConfigurationView:
 
 @router.post("/{id}/run", status_code=202, dependencies=[RUN, IDEMPOTENT], responses=problems(404))
 async def run(session: Session, configuration_id: Id, sent: RunSent | None = None) -> ScheduledJobsMade:
-    """Run it now, ahead of others, also while it is paused. Its next due moment stays. Results have the same ids."""
+    """Run it now, ahead of others, also while it is paused. Its next due moment stays. Results have the same ids.
+
+    Whatever `overlap` says, it starts beside a run that is under way; the next due moment counts it as the run before.
+    """
     made = await run_configuration(session, configuration_id, sent or RunSent(browsers=None))
     return ScheduledJobsMade(scheduled_jobs=[scheduled_job_view(job) for job in made])
 
@@ -105,6 +108,7 @@ async def next_runs(session: Session, configuration_id: Id, asked: Annotated[Nex
 async def backfill(session: Session, configuration_id: Id, sent: ConfigurationBackfillSent) -> Backfilled:
     """Run the past moments of a range, at most 1,000, after all that is due. What was made before is not made again.
 
-    Not with a fixed delay, whose moments only its runs make.
+    Unless `overlap` is `allow`, each waits until no other run is under way, and a moment due meanwhile goes before the
+    next. Not with a fixed delay, whose moments only its runs make.
     """
     return await backfill_configuration(session, configuration_id, sent)

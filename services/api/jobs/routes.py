@@ -93,7 +93,10 @@ async def resume(session: Session, provided: Provided, job_id: Id) -> JobView:
 
 @router.post("/{id}/run", status_code=202, dependencies=[RUN, IDEMPOTENT], responses=problems(404))
 async def run(session: Session, job_id: Id) -> ScheduledJobsMade:
-    """Run it now, ahead of others, also while it is paused. Its next due moment stays. The result has the same id."""
+    """Run it now, ahead of others, also while it is paused. Its next due moment stays. The result has the same id.
+
+    Whatever `overlap` says, it starts beside a run that is under way; the next due moment counts it as the run before.
+    """
     made = await run_job(session, job_id)
     return ScheduledJobsMade(scheduled_jobs=[scheduled_job_view(job) for job in made])
 
@@ -108,6 +111,7 @@ async def next_runs(session: Session, job_id: Id, asked: Annotated[NextRunsQuery
 async def backfill(session: Session, job_id: Id, sent: BackfillSent) -> Backfilled:
     """Run the past moments of a range, at most 1,000, after all that is due. What was made before is not made again.
 
-    Not with a fixed delay, whose moments only its runs make.
+    Unless `overlap` is `allow`, each waits until no other run is under way, and a moment due meanwhile goes before the
+    next. Not with a fixed delay, whose moments only its runs make.
     """
     return await backfill_job(session, job_id, sent)
