@@ -20,16 +20,23 @@ COOKIE = "cookie-b5410415bde9"
 BEARER = "bearer-8bd6918a66d4"
 IN_URL = "ticket-e9a1b2c3d4f5"
 IN_JSON = "json-77c1a2b3c4d5e6"
-SECRETS = (PASSWORD, TOTP_SECRET, COOKIE, BEARER, IN_URL, IN_JSON)
+IN_FIELD = "field-4e07408562be"
+IN_META = "meta-4b227777d4dd"
+LOGGED = "logged-ef2d127de37b"
+SECRETS = (PASSWORD, TOTP_SECRET, COOKIE, BEARER, IN_URL, IN_JSON, IN_FIELD, IN_META, LOGGED)
 
-PAGE = f"""<!doctype html><title>Log in</title><body><form onsubmit="return false">
+PAGE = f"""<!doctype html><title>Log in</title><meta name="csrf-token" content="{IN_META}"><body>
+<form onsubmit="return false"><input type="hidden" name="_csrf" value="{IN_FIELD}">
 <label>User name <input name="username"></label><label>Password <input type="password" name="password"></label>
 <button onclick="go()">Log in</button></form><p role="alert" id="said"></p><pre id="shown"></pre><script>
 async function go() {{
   const password = document.querySelector("[name=password]").value;
   const answer = await (await fetch("/api/login?ticket={IN_URL}", {{
     method: "POST", body: JSON.stringify({{password}}), headers: {{Authorization: "Bearer {BEARER}"}} }})).json();
-  const all = [password, "{TOTP_SECRET}", document.cookie, "{BEARER}", "{IN_URL}", JSON.stringify(answer)].join(" ");
+  const all = [password, "{TOTP_SECRET}", document.cookie, "{BEARER}", "{IN_URL}", JSON.stringify(answer),
+    "{IN_FIELD}", "{IN_META}"].join(" ");
+  console.error("refused: token=" + "{LOGGED[:9]}" + "{LOGGED[9:]}");
+  new Image().src = "/seen/{IN_FIELD}";
   console.log(all); console.warn(all); console.error(all);
   shown.textContent = all; document.title = all;
   history.replaceState(null, "", "/login?ticket={IN_URL}&said=" + password);
