@@ -124,6 +124,15 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class LastPage:
+    """The last state of the browser; every text is masked. A crashed or hanging tab gives less, or nothing."""
+
+    evidence: tuple[Evidence, ...] = ()
+    final_url: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptReport:
     """Everything one attempt found out. `final_url` and `title` are those of the last page, masked.
 

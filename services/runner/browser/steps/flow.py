@@ -13,6 +13,7 @@ from selenium.common.exceptions import (
 )
 
 from services.runner.browser.attempt import CheckTask
+from services.runner.browser.evidence import show_page
 from services.runner.browser.failures import PageTrouble, facts_of, first_line
 from services.runner.browser.page import Page
 from services.runner.browser.steps.kinds import PERFORM
@@ -32,6 +33,7 @@ _IN_THE_WAY = (
     StaleElementReferenceException,
 )
 _LOGS_IN = ("login", "sso")
+_SHOWN_WITHIN_SECONDS = 2.0
 
 
 def run_flow(page: Page, task: CheckTask, flow: Flow, log_in: Callable[[], Facts]) -> Facts:
@@ -56,10 +58,27 @@ def run_flow(page: Page, task: CheckTask, flow: Flow, log_in: Callable[[], Facts
         except _SITES_DOING as error:
             over = page.clock.left() <= 0
             if over or not step.allow_failure:
+                if trouble is None:
+                    tidied_up = not over and any(later.always_run for later in flow.steps[number:])
+                    _keep_failure(walk, tidied_up)
                 trouble = trouble or error
+            elif trouble is None:
+                page.failed_step, page.failed_on = 0, None  # of a flow that was its log-in
             if over:
                 break
     return _facts(walk, trouble)
+
+
+def _keep_failure(walk: Walk, tidied_up: bool) -> None:
+    """The page that the step failed on, before the steps that tidy up leave it."""
+    page = walk.page
+    if page.failed_step:
+        return  # inside the flow that was its log-in
+    page.failed_step = len(page.steps)
+    if tidied_up:
+        page.pictures.settle()
+        page.failed_on = show_page(page, min(_SHOWN_WITHIN_SECONDS, page.clock.left()))
+        walk.back_into_frames()
 
 
 def _perform(walk: Walk, number: int, step: Step) -> None:
