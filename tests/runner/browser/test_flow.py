@@ -214,11 +214,17 @@ async def test_nothing_is_ordered_by_a_final_step(check: Check, shop: str) -> No
     assert list(told(report))[-2:] == ["4. click", "6. navigate"]
 
 
-@pytest.mark.parametrize("credentials", [None, Credentials("probe", "x")])
+@pytest.mark.parametrize(
+    ("credentials", "code", "told"),
+    [
+        (None, "login_not_confirmed", "No credentials are stored"),
+        (Credentials("probe", "x"), "internal_error", "asks for a one-time code, and no TOTP secret is stored"),
+    ],
+)
 async def test_nothing_is_opened_when_credentials_are_missing(
-    check: Check, closed_url: str, credentials: Credentials | None
+    check: Check, closed_url: str, credentials: Credentials | None, code: str, told: str
 ) -> None:
     totp = {"do": "totp", "locators": NAME}
     report = await check("", checks=(by_flow(closed_url, *FILLED, totp, IN, credentials=credentials),))
-    assert report.outcome.code == "login_not_confirmed"
+    assert (report.outcome.code, told in report.outcome.message) == (code, True), report.outcome
     assert report.checks[0].steps == ()
