@@ -111,6 +111,9 @@ class _Attempt:
         outcome, warnings = classify(facts), tuple(page.warnings)
         final = next((piece.name for piece in last_page.evidence if "screenshot" in piece.name), None)
         ended = page.failed_step or len(page.steps)
+        if page.steps and not outcome.success:
+            # It may have done all that it was to do, and found out thereby that the site does not work.
+            page.steps[ended - 1] = replace(page.steps[ended - 1], ok=False)
         pictures, steps = page.pictures.kept(outcome.success, page.steps, prefix, ended, final)
         self._evidence += [*last_page.evidence, *pictures, *page.asked_for]
         session = browser.session

@@ -143,6 +143,8 @@ async def test_a_failed_check_shows_a_picture_beside_each_step(check: Check, sho
     assert steps["fill the log-in form"] == "step-03-fill-the-log-in-form.jpg"
     assert steps["submit"] == "step-04-submit.jpg"
     assert steps["see what happens"] == "screenshot.jpg"
+    # Every step did what it was to do, and the last one found out that nobody is let in.
+    assert [step.name for step in report.checks[0].steps if not step.ok] == ["see what happens"]
     kept = {item.name: item for item in report.evidence}
     pictures = [kept[name] for name in steps.values() if name is not None]
     assert all(item.content_type == "image/jpeg" and item.content[:3] == b"\xff\xd8\xff" for item in pictures)
@@ -164,6 +166,7 @@ async def test_a_passed_check_keeps_pictures_of_its_steps_only_always(
     assert "screenshot.jpg" in names
     assert any(name.startswith("step-") for name in names) is pictures
     assert any(step.evidence for step in report.checks[0].steps) is pictures
+    assert all(step.ok for step in report.checks[0].steps)
 
 
 async def test_never_is_never(check: Check, shop: str) -> None:
