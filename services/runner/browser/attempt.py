@@ -88,7 +88,8 @@ class Session:
 class Step:
     """One thing done during a check. `offset_seconds` counts from the start of the check.
 
-    `ok` is False also of the step that a failed check ended with. `evidence` is the name of the picture taken at its end.
+    `ok` is False also of the step that a failed check ended with. `evidence` is the name of the picture
+    taken at its end.
     """
 
     name: str
