@@ -20,7 +20,7 @@ from pydantic.types import StringConstraints
 
 from shared.domain.flow_locators import ROLE_PATTERN
 from shared.domain.outcome import CATALOGUE, OutcomeClass
-from shared.domain.web_address import MAX_URL_LENGTH, URL_PATTERN, http_url
+from shared.domain.web_address import MAX_URL_LENGTH, URL_PATTERN, http_url, page_url
 
 MAX_DEPTH = 20
 METHODS = ("get", "post", "put", "patch", "delete", "head")
@@ -69,6 +69,7 @@ Moment = Annotated[
 SentMoment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(as_utc)]
 """A moment in a request: RFC 3339 with an offset."""
 HttpUrl = Annotated[str, StringConstraints(max_length=MAX_URL_LENGTH, pattern=URL_PATTERN), AfterValidator(http_url)]
+PageUrl = Annotated[str, StringConstraints(max_length=MAX_URL_LENGTH, pattern=URL_PATTERN), AfterValidator(page_url)]
 
 
 def require_storable(value: Any, depth: int = 0) -> Any:

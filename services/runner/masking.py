@@ -13,21 +13,32 @@ MASK = "***"
 
 _SECRET_NAME = (
     r"[\w.\-\[\]%]*(?:token|code|passw(?:or)?d|pwd|secret|key|signature|sig|auth|assertion|samlresponse|ticket"
-    r"|session|sid)"
+    r"|session|sid|csrf|xsrf|nonce|viewstate)"
 )
 _IN_QUERY = re.compile(rf"(?i)(?<=[?&;#])({_SECRET_NAME}=)[^&\s\"'<>#]+")
 # The scheme's length is bounded, since an endless word would be searched again from each of its parts.
 _IN_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.\-]{0,30}://)[^/\s\"'<>@]+@")
-_NAMED_FIELD = re.compile(rf"(?i)<input\b[^>]*\b(?:name|id)\s*=\s*[\"']?{_SECRET_NAME}[\"'\s>][^>]*>")
-_PASSWORD_FIELD = re.compile(r"(?i)<input\b[^>]*\btype\s*=\s*[\"']?password\b[^>]*>")
-_FIELD_VALUE = re.compile(r"(?i)(\bvalue\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s>]+)")
+_FIELD = re.compile(r"(?i)<(?:input|meta)\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
+_ATTRIBUTE = re.compile(r"(?i)(?<![\w\-])([a-z_][\w\-:.]*)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)")
+_NAMES_SECRET = re.compile(rf"(?i){_SECRET_NAME}")
+# Nobody reads what is in a hidden field, so its name need only contain the word.
+_NAMES_HIDDEN_SECRET = re.compile(r"(?i)token|csrf|xsrf|nonce|viewstate|session|secret")
 # What a script writes as JSON, also where HTML or JSON has quoted it once more.
 _QUOTE = r"(?:\\?\"|&quot;|&#34;|')"
 _SECRET_KEY = r"[\w.\-]*(?:token|passw(?:or)?d|pwd|secret|api[_-]?key|authori[sz]ation|jwt|session[_-]?id|\botp|totp)"
 _IN_JSON = re.compile(rf"(?i)({_QUOTE}{_SECRET_KEY}{_QUOTE}\s*:\s*{_QUOTE})[^\"'&\\<>\s]+(?={_QUOTE})")
 _AUTHORIZATION = re.compile(r"(?i)\b((?:bearer|basic)\s+)(?=\S*[\d=])[A-Za-z0-9._~+/\-]{8,}=*")
 _JSON_WEB_TOKEN = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
+# In what is logged, names stand without the marks of a URL; words that follow a colon are mostly prose.
+_NO_NAME_BEFORE = r"(?<![\w.\-\[\]%])"
+_LOGGED_PAIR = re.compile(rf"(?i){_NO_NAME_BEFORE}({_SECRET_NAME}=)(?:\"[^\"]*\"|'[^']*'|[^\s&;,\"'<>(){{}}\[\]]+)")
+_LOGGED_ENTRY = re.compile(
+    rf"(?i){_NO_NAME_BEFORE}({_SECRET_NAME}{_QUOTE}?\s*[:=]\s*{_QUOTE}?)"
+    r"(?=[^\s\d]*\d)[^\s&;,\"'<>(){}\[\]\\]{6,}"
+)
+_NO_TOKEN = re.compile(r"[A-Za-z]+|\d+|[\d.:,/-]+")
 _LEAST_LEARNED = 6
+_LEAST_IN_FIELD = 8
 _MOST_LEARNED = 300
 
 
@@ -91,11 +102,17 @@ class Mask:
         """At most so many characters, masked before they are cut, so that no half of a secret is left at the end."""
         return self.text(text)[:most]
 
+    def logged(self, text: str) -> str:
+        """As `text`, and without what is named a secret where a script writes names and values in its own way."""
+        masked = _LOGGED_PAIR.sub(rf"\1{MASK}", self.text(text))
+        return _LOGGED_ENTRY.sub(rf"\1{MASK}", masked)
+
     def source(self, page_source: str) -> str:
-        """As `text`, and without the values of password fields and of fields that hold tokens."""
-        for field in (_PASSWORD_FIELD, _NAMED_FIELD):
-            page_source = field.sub(lambda match: _FIELD_VALUE.sub(rf'\1"{MASK}"', match.group()), page_source)
-        return self.text(page_source)
+        """As `text`, and without the values of password fields and of fields that hold tokens, which are learned."""
+        found = list[str]()
+        without = _FIELD.sub(lambda match: _emptied(match.group(), found), page_source)
+        self.learn(value for value in found if is_token(value, _LEAST_IN_FIELD))
+        return self.text(without)
 
     def _compile(self) -> None:
         self.unseen = _longest_first(self._secrets)
@@ -107,6 +124,32 @@ class Mask:
 def secrets_in_query(url: str) -> list[str]:
     """The values of parameters that are secret by their names, in the clear."""
     return [unquote_plus(match.group().partition("=")[2]) for match in _IN_QUERY.finditer(url)]
+
+
+def is_token(value: str, least: int = 16) -> bool:
+    """Long, and neither a word nor a number: what nobody reads, so that masking it garbles nothing."""
+    return len(value) >= least and not _NO_TOKEN.fullmatch(value) and any(character.isdigit() for character in value)
+
+
+def _emptied(field: str, found: list[str]) -> str:
+    """An `<input>` or `<meta>`, masked where it holds a secret, which is added to `found`."""
+    given = {name.lower(): value.strip("\"'") for name, value in _ATTRIBUTE.findall(field)}
+    names = [given.get("name", ""), given.get("id", "")]
+    if field[1:5].lower() == "meta":
+        holder, secret = "content", any(map(_NAMES_HIDDEN_SECRET.search, names))
+    else:
+        hidden = given.get("type", "").lower() == "hidden"
+        secret = given.get("type", "").lower() == "password" or any(map(_NAMES_SECRET.fullmatch, names))
+        holder, secret = "value", secret or (hidden and any(map(_NAMES_HIDDEN_SECRET.search, names)))
+    if not secret:
+        return field
+    found.append(html.unescape(given.get(holder, "")))
+
+    def mask(match: re.Match[str]) -> str:
+        is_holder = match[1].lower() == holder
+        return f'{match.group()[: match.start(2) - match.start()]}"{MASK}"' if is_holder else match.group()
+
+    return _ATTRIBUTE.sub(mask, field)
 
 
 def _longest_first(secrets: Iterable[str]) -> list[str]:

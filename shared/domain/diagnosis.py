@@ -36,7 +36,9 @@ class Culprit(StrEnum):
 class Cell:
     """One check of a partner in a browser: its state, and its newest result that ran (None: none did lately).
 
-    `node` is the Grid's node that it ran on. One that is not `active` (paused, switched off) tells nothing of others.
+    `since` is that of the state, which trouble of ours never changes: `trouble_since` is when that began, by the newest
+    results that are all alike. `node` is the Grid's node that it ran on. One that is not `active` (paused, switched
+    off) tells nothing of others.
     """
 
     partner: str
@@ -50,6 +52,7 @@ class Cell:
     at: datetime | None
     node: str | None = None
     active: bool = True
+    trouble_since: datetime | None = None
 
     @property
     def key(self) -> Key:
@@ -75,6 +78,8 @@ class Cell:
     @property
     def began(self) -> datetime | None:
         """Since when it fails, as far as this cell knows."""
+        if self.ours:
+            return self.trouble_since or self.at
         return self.since if self.state is State.FAILING else self.at
 
 

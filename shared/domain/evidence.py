@@ -22,6 +22,7 @@ class Fault(StrEnum):
     NODE_GONE = "node_gone"
     SESSION_UNKNOWN = "session_unknown"
     CODES_SPENT = "codes_spent"
+    MISCONFIGURED = "misconfigured"
     UNEXPECTED_ERROR = "unexpected_error"
 
 

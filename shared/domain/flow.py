@@ -6,12 +6,17 @@ from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from shared.domain.flow_locators import FlowPart, Key, Locators, Value, Words, values_in
-from shared.domain.web_address import MAX_URL_LENGTH, URL_PATTERN, http_url
+from shared.domain.flow_locators import FlowPart, Key, Locators, Value, Words, require_constant, values_in
+from shared.domain.web_address import MAX_URL_LENGTH, URL_PATTERN, page_url
 
 MOST_STEPS = 100
 
-Url = Annotated[str, StringConstraints(max_length=MAX_URL_LENGTH, pattern=URL_PATTERN), AfterValidator(http_url)]
+Url = Annotated[
+    str,
+    StringConstraints(max_length=MAX_URL_LENGTH, pattern=URL_PATTERN),
+    AfterValidator(require_constant),
+    AfterValidator(page_url),
+]
 
 
 def _pattern(text: str) -> str:

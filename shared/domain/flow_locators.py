@@ -26,9 +26,13 @@ def _storable(text: str) -> str:
     return text
 
 
-def _constant(text: str) -> str:
-    if _TEMPLATE.search(text):
-        raise ValueError("values such as {{username}} can only be filled into a field")
+def require_constant(text: str) -> str:
+    """Raises ValueError, also for a value that is not closed."""
+    for value in VALUES:
+        if re.search(r"\{\{\s*" + value, text):
+            raise ValueError("must not hold {{" + value + "}}: values can only be filled into a field")
+    if "{{" in text:
+        raise ValueError("must not hold {{: values such as {{username}} can only be filled into a field")
     return text
 
 
@@ -37,6 +41,8 @@ def _known_values(text: str) -> str:
         if name.strip() not in VALUES:
             known = ", ".join("{{" + value + "}}" for value in VALUES)
             raise ValueError(f"names an unknown value; known are {known}")
+    if "{{" in _TEMPLATE.sub("", text):
+        raise ValueError("holds a {{ that is never closed by }}")
     return text
 
 
@@ -44,7 +50,7 @@ Words = Annotated[
     str,
     StringConstraints(min_length=1, max_length=1000, pattern=r"\S"),
     AfterValidator(_storable),
-    AfterValidator(_constant),
+    AfterValidator(require_constant),
 ]
 """A constant text that is not blank."""
 Value = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_storable), AfterValidator(_known_values)]

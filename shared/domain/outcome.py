@@ -126,6 +126,7 @@ _FAULTS: dict[Fault, tuple[str, str]] = {
     Fault.NODE_GONE: ("node_lost", "The node that ran the browser went away during the check"),
     Fault.SESSION_UNKNOWN: ("session_expired", "The Grid ended the browser session during the check"),
     Fault.CODES_SPENT: ("internal_error", "No unused one-time code was left"),
+    Fault.MISCONFIGURED: ("internal_error", "The configuration can't be used"),
     Fault.UNEXPECTED_ERROR: ("internal_error", "An error of Parakeet's own"),
 }
 
@@ -147,6 +148,7 @@ _NET_ERRORS: tuple[tuple[str, str, str], ...] = (
     ("ERR_TUNNEL_", "network_unreachable", "The proxy of the browser failed"),
     ("ERR_INSUFFICIENT_RESOURCES", "out_of_resources", "The browser ran out of resources"),
     ("ERR_OUT_OF_MEMORY", "out_of_resources", "The browser ran out of memory"),
+    ("ERR_UNSAFE_PORT", "internal_error", "Nobody was asked: browsers refuse the port of {site}, choose another"),
     ("ERR_NOT_TOLD", "connection_refused", "{site} could not be loaded, and this browser tells no reason"),
     ("", "connection_refused", "{site} broke the connection"),
 )

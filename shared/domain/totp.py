@@ -32,8 +32,13 @@ class TotpKey:
 
     @property
     def account(self) -> bytes:
-        """Names the account without telling the secret: 32 bytes."""
-        return hashlib.sha256(b"parakeet one-time codes\0" + base64.b32decode(_padded(self.secret))).digest()
+        """Names the account without telling the secret: 32 bytes.
+
+        The period belongs to it, since only steps of one length can be compared; digits and algorithm do not, so that
+        no step is used twice, however its code is written.
+        """
+        kind = f"parakeet one-time codes, {self.period} s\0".encode()
+        return hashlib.sha256(kind + base64.b32decode(_padded(self.secret))).digest()
 
     def code(self, step: int) -> str:
         """The code of a time step, which is the Unix time divided by the period."""

@@ -48,6 +48,23 @@ async def test_what_can_not_be_is_refused(api: httpx.AsyncClient, change: dict[s
     assert fields(await api.post("/browsers", json={**CHROMIUM, **change})) == [field]
 
 
+@pytest.mark.parametrize(
+    ("capability", "told"),
+    [
+        ({"goog:chromeOptions": "x"}, "`goog:chromeOptions` must be an object"),
+        ({"moz:firefoxOptions": []}, "`moz:firefoxOptions` must be an object"),
+        ({"goog:chromeOptions": {"args": "--lang=de"}}, "`args` of `goog:chromeOptions` must be a list"),
+        ({"pageLoadStrategy": "none"}, "`pageLoadStrategy` must be normal or eager"),
+    ],
+)
+async def test_a_capability_that_no_check_can_use_is_refused(
+    api: httpx.AsyncClient, capability: dict[str, Any], told: str
+) -> None:
+    answer = await api.post("/browsers", json={**CHROMIUM, "capabilities": {"browserName": "chrome", **capability}})
+    assert fields(answer) == ["capabilities"]
+    assert told in answer.json()["errors"][0]["message"]
+
+
 async def test_a_patch_nested_without_end_is_refused(api: httpx.AsyncClient, acme: dict[str, Any]) -> None:
     assert fields(await api.patch("/browsers/chromium", json={"capabilities": nested(30)})) == ["body"]
     deep = '{"capabilities":' * 5_000 + "1" + "}" * 5_000

@@ -45,6 +45,19 @@ async def test_other_partners_are_compared_with_by_their_newest_results_and_node
     assert well["diagnosis"] is None
 
 
+async def test_trouble_of_ours_is_told_since_it_began_not_since_the_partner_fails(
+    api: httpx.AsyncClient, configuration: dict[str, Any], service: Service
+) -> None:
+    await set_state(service, "failing", 2)
+    began = ago(35)
+    for due_at, code in ((ago(200), "network_unreachable"), (ago(65), "connection_refused"), (ago(50), "missed")):
+        await record(service, due_at, code)
+    for due_at in (began, ago(20), ago(5)):
+        await record(service, due_at, "network_unreachable")
+    sentence = (await the_check(api))["diagnosis"]["sentence"]
+    assert f" {began:%H:%M} UTC: it is our network." in sentence
+
+
 async def test_a_result_that_is_not_the_newest_any_more_has_none(
     api: httpx.AsyncClient, configuration: dict[str, Any], service: Service
 ) -> None:

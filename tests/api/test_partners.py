@@ -85,6 +85,7 @@ async def test_a_code_is_taken_once(api: httpx.AsyncClient, acme: dict[str, Any]
         ({"entry_point": "https://a.example/\0"}, "entry_point"),
         ({"entry_point": "https://[::1"}, "entry_point"),
         ({"entry_point": "https://a.example:99999/"}, "entry_point"),
+        ({"entry_point": "https://a.example:6667/"}, "entry_point"),
         ({"entry_point": "https://a.example/" + "x" * 2048}, "entry_point"),
         ({"sso": {"entry_point": "file:///etc/passwd"}}, "sso.entry_point"),
         ({"product_page": {"expect_text": "x"}}, "product_page.url"),

@@ -12,6 +12,7 @@ from shared.domain.state import State
 
 NOW = datetime(2026, 11, 21, 11, 0, tzinfo=UTC)
 TEN = NOW.replace(hour=10, minute=2)
+HALF_PAST, LATER = TEN.replace(minute=30), TEN.replace(minute=45)
 
 
 def cell(partner: str, browser: str, code: str = "success", **change: Any) -> Cell:
@@ -137,6 +138,19 @@ CASES: dict[str, tuple[list[Cell], Culprit, str]] = {
         grid(FIVE, THREE, {("acme", "chromium"): "network_unreachable", ("wonka", "firefox"): "network_unreachable"}),
         Culprit.NETWORK,
         "Our own control page failed as well, in 2 of 15 checks since 10:02 UTC: it is our network.",
+    ),
+    "the control page failed while the partner was failing already": (
+        [
+            cell("acme", "chromium", "network_unreachable", state=State.FAILING, trouble_since=HALF_PAST, at=LATER),
+            cell("wonka", "chromium"),
+        ],
+        Culprit.NETWORK,
+        "Our own control page failed as well, in 1 of 2 checks since 10:30 UTC: it is our network.",
+    ),
+    "trouble of ours while the partner was failing already": (
+        [cell("acme", "chromium", "browser_crashed", state=State.FAILING, at=LATER), cell("wonka", "chromium")],
+        Culprit.OURS,
+        "Ended in trouble of ours in 1 of 1 browsers since 10:45 UTC: it is our side, not Acme’s.",
     ),
     "trouble of ours at one pairing": (
         grid(FIVE, THREE, {("acme", "chromium"): "browser_crashed"}),

@@ -82,6 +82,7 @@ def test_the_code_and_its_words(found: dict[str, Any], code: str, message: str) 
         ("ERR_NAME_RESOLUTION_FAILED", "dns_error"),
         ("ERR_DNS_TIMED_OUT", "dns_error"),
         ("ERR_CONNECTION_RESET", "connection_refused"),
+        ("ERR_UNSAFE_PORT", "internal_error"),
         ("ERR_EMPTY_RESPONSE", "connection_refused"),
         ("ERR_CONNECTION_TIMED_OUT", "connection_timeout"),
         ("ERR_SSL_PROTOCOL_ERROR", "tls_error"),

@@ -79,6 +79,14 @@ def test_an_account_is_named_by_its_secret_however_that_is_written() -> None:
     assert "JBSWY" not in repr(plain)
 
 
+def test_the_steps_of_an_account_are_comparable() -> None:
+    def key(more: str) -> TotpKey:
+        return read_totp_secret(f"otpauth://totp/x?secret=JBSWY3DPEHPK3PXP{more}")
+
+    assert key("").account != key("&period=60").account  # a step of 30 s has twice the number
+    assert key("").account == key("&period=30&digits=8&algorithm=SHA256").account  # so no step is used twice
+
+
 def test_all_spellings_of_a_secret_are_secret() -> None:
     address = "otpauth://totp/x?secret=jbswy3dpehpk3pxp"
     assert set(secrets_of(address)) == {address, "JBSWY3DPEHPK3PXP", "jbswy3dpehpk3pxp"}

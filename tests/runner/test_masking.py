@@ -79,3 +79,73 @@ def test_fields_that_hold_secrets_lose_their_values() -> None:
     assert Mask(()).source(source) == (
         '<input type="password" value="***"><input name=csrf_token value="***"><input name="city" value="Rome">'
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "masked"),
+    [
+        ("<input type=hidden name=csrf value=CSRFSECRET987654>", '<input type=hidden name=csrf value="***">'),
+        ('<input value="a1b2>c3d4" name="_csrf" type="hidden">', '<input value="***" name="_csrf" type="hidden">'),
+        ('<input type="hidden" id="__VIEWSTATE" value="x">', '<input type="hidden" id="__VIEWSTATE" value="***">'),
+        (
+            "<input type='hidden' name='wp_nonce_field' value='x'>",
+            "<input type='hidden' name='wp_nonce_field' value=\"***\">",
+        ),
+        ('<meta name="csrf-token" content="x">', '<meta name="csrf-token" content="***">'),
+        ('<meta content="x" name="_csrf">', '<meta content="***" name="_csrf">'),
+    ],
+)
+def test_hidden_fields_and_metas_lose_their_values_by_what_they_are_called(source: str, masked: str) -> None:
+    assert Mask(()).source(source) == masked
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '<input type="hidden" name="next" value="/account">',
+        '<input type="text" name="session_title" value="Opening">',
+        '<meta name="description" content="A secret garden">',
+        '<input data-type="hidden" data-name="csrf" value="x">',
+        '<input type="hidden" data-hint="name=csrf" value="x">',
+    ],
+)
+def test_other_fields_and_metas_keep_their_values(source: str) -> None:
+    assert Mask(()).source(source) == source
+
+
+def test_what_such_a_field_holds_is_masked_everywhere_unless_it_is_a_word() -> None:
+    mask = Mask(())
+    mask.source(
+        '<input type=hidden name=nonce value="a1b2c3&amp;4e"><input type=hidden name=csrf_param value="username">'
+    )
+    assert mask.text("the nonce a1b2c3&4e of the username") == "the nonce *** of the username"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("failed with token=abc.SECRET.xyz, sorry", "failed with token=***, sorry"),
+        ("key=a secret=b password=c session=d code=e", "key=*** secret=*** password=*** session=*** code=***"),
+        ("api_key='a b'; next", "api_key=***; next"),
+        ('{"code": "481516", "key":"k-2342"}', '{"code": "***", "key":"***"}'),
+        ("{session: s-481516}", "{session: ***}"),
+        ("csrf = 8f14e45f", "csrf = ***"),
+    ],
+)
+def test_pairs_that_are_logged_are_masked_by_their_names(text: str, masked: str) -> None:
+    assert Mask(()).logged(text) == masked
+    assert Mask(()).logged(masked) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SyntaxError: Unexpected token: identifier",
+        "Invalid password: required field",
+        "WebSocket closed with code: 1006",
+        '{"error_code": "unknown_account"}',
+        "the key is in the lock, keyboard=qwerty",
+    ],
+)
+def test_words_that_are_logged_stay(text: str) -> None:
+    assert Mask(()).logged(text) == text

@@ -11,6 +11,9 @@ EXAMPLE: dict[str, Any] = {
     "enabled": True,
 }
 
+_VENDOR_OPTIONS = ("goog:chromeOptions", "ms:edgeOptions", "moz:firefoxOptions")
+_PAGE_LOAD_STRATEGIES = ("normal", "eager")
+
 
 class BrowserSent(Sent):
     """A browser that the infrastructure offers."""
@@ -26,10 +29,18 @@ class BrowserSent(Sent):
 
     @field_validator("capabilities")
     @classmethod
-    def _names_a_browser(cls, capabilities: dict[str, Any]) -> dict[str, Any]:
+    def _usable(cls, capabilities: dict[str, Any]) -> dict[str, Any]:
         name = capabilities.get("browserName")
         if not isinstance(name, str) or not name:
             raise ValueError("must hold `browserName`, the name by which WebDriver knows the browser")
+        for vendor in _VENDOR_OPTIONS:
+            options = capabilities.get(vendor, {})
+            if not isinstance(options, dict):
+                raise ValueError(f"`{vendor}` must be an object")
+            if not isinstance(options.get("args", []), list):
+                raise ValueError(f"`args` of `{vendor}` must be a list")
+        if capabilities.get("pageLoadStrategy", "normal") not in _PAGE_LOAD_STRATEGIES:
+            raise ValueError("`pageLoadStrategy` must be normal or eager, since a check waits for its pages")
         return capabilities
 
 

@@ -2,7 +2,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
-from services.api.fields import HttpUrl, Moment, Sent, Slug, Tags, View
+from services.api.fields import Moment, PageUrl, Sent, Slug, Tags, View
 from shared.domain.flow import Flow
 from shared.domain.totp import read_totp_secret
 
@@ -95,14 +95,14 @@ class Sso(WithMarker):
     """Logging in through the partner's identity provider, which is followed to its host and back."""
 
     enabled: bool = False
-    entry_point: HttpUrl | None = Field(default=None, description="Where it starts. Null: at the partner's.")
+    entry_point: PageUrl | None = Field(default=None, description="Where it starts. Null: at the partner's.")
     credentials: CredentialsSent | None = Field(default=None, description="Null: the partner's own credentials.")
 
 
 class ProductPage(WithFlow):
     """A page that must show something to buy."""
 
-    url: HttpUrl
+    url: PageUrl
     expect_text: ExpectedText | None = None
 
 
@@ -110,7 +110,7 @@ class ExpressCheckout(WithFlow):
     """The way to the first step of the checkout, as somebody who is logged in."""
 
     enabled: bool = False
-    entry_point: HttpUrl | None = None
+    entry_point: PageUrl | None = None
     expect_text: ExpectedText | None = None
 
 
@@ -123,7 +123,7 @@ class PartnerSent(Sent):
     name: str = Field(min_length=1, max_length=200, pattern=r"\S")
     active: bool = Field(default=True, description="While false, nothing of it runs.")
     inactive_reason: str | None = Field(default=None, max_length=500, description="Kept only while it is not active.")
-    entry_point: HttpUrl = Field(description="Where logging in starts.")
+    entry_point: PageUrl = Field(description="Where logging in starts.")
     credentials: CredentialsSent | None = None
     login: Login = Login()
     sso: Sso = Sso()

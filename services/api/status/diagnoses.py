@@ -11,7 +11,20 @@ from shared.domain.state import State
 
 # The newest result that ran within a week, of each check in each browser, with the node of its last attempt. A result
 # without checks of its own counts for every check that it was to do, as in the status.
-_MATRIX = text("""
+_RESULTS = """
+    FROM job_results results
+    LEFT JOIN LATERAL (
+        SELECT entry FROM jsonb_array_elements(results.checks) AS entry
+        WHERE entry->>'check' = pairings."check" LIMIT 1
+    ) own ON true
+    WHERE results.partner = pairings.partner AND results.browser = pairings.browser
+      AND results.due_at > now() - interval '7 days' AND results.outcome_class <> 'not_run'
+      AND (own.entry IS NOT NULL OR (results.checks = '[]'::jsonb
+           AND results.job_configuration_id = ANY(pairings.configurations)))
+"""
+# Since when trouble of ours lasts is told by so many results at most: with a dead Grid every pairing asks.
+_MOST_ALIKE = 50
+_MATRIX = text(f"""
     WITH pairings AS (
         SELECT jc.partner, s.browser, wanted.name AS "check", array_agg(DISTINCT jc.id) AS configurations,
                bool_or(s.next_due < 'infinity') AS active
@@ -21,7 +34,8 @@ _MATRIX = text("""
         GROUP BY 1, 2, 3
     )
     SELECT pairings.partner, partners.name AS partner_name, pairings.browser, pairings."check", pairings.active,
-           coalesce(states.state, 'unknown') AS state, states.since, newest.*, now() AS now
+           coalesce(states.state, 'unknown') AS state, states.since, newest.*, alike.trouble_since,
+           now() AS now
     FROM pairings
     JOIN partners ON partners.code = pairings.partner
     LEFT JOIN check_states states
@@ -32,17 +46,20 @@ _MATRIX = text("""
                coalesce(own.entry->>'class', results.outcome_class) AS outcome_class,
                (SELECT node FROM attempts WHERE scheduled_job_id = results.id AND attempts.due_at = results.due_at
                 ORDER BY number DESC LIMIT 1) AS node
-        FROM job_results results
-        LEFT JOIN LATERAL (
-            SELECT entry FROM jsonb_array_elements(results.checks) AS entry
-            WHERE entry->>'check' = pairings."check" LIMIT 1
-        ) own ON true
-        WHERE results.partner = pairings.partner AND results.browser = pairings.browser
-          AND results.due_at > now() - interval '7 days' AND results.outcome_class <> 'not_run'
-          AND (own.entry IS NOT NULL OR (results.checks = '[]'::jsonb
-               AND results.job_configuration_id = ANY(pairings.configurations)))
+        {_RESULTS}
         ORDER BY results.due_at DESC, results.id DESC LIMIT 1
     ) newest ON true
+    LEFT JOIN LATERAL (
+        SELECT min(at) AS trouble_since FROM (
+            SELECT at, bool_and(code = newest.code) OVER (ORDER BY due_at DESC, id DESC) AS alike FROM (
+                SELECT results.executed_at AS at, results.due_at, results.id,
+                       coalesce(own.entry->>'code', results.outcome_code) AS code
+                {_RESULTS}
+                  AND newest.outcome_class = 'infrastructure_failure'
+                ORDER BY results.due_at DESC, results.id DESC LIMIT {_MOST_ALIKE}
+            ) latest
+        ) compared WHERE alike
+    ) alike ON true
 """)
 
 
@@ -76,6 +93,7 @@ async def _read(session: AsyncSession) -> tuple[dict[Key, Diagnosis], dict[Key, 
             at=row.at,
             node=row.node,
             active=row.active,
+            trouble_since=row.trouble_since,
         )
         for row in rows
     ]

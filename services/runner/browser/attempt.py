@@ -88,7 +88,8 @@ class Session:
 class Step:
     """One thing done during a check. `offset_seconds` counts from the start of the check.
 
-    `evidence` is the name of the picture taken at its end.
+    `ok` is False also of the step that a failed check ended with. `evidence` is the name of the picture
+    taken at its end.
     """
 
     name: str
@@ -121,6 +122,15 @@ class Evidence:
     name: str
     content_type: str
     content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LastPage:
+    """The last state of the browser; every text is masked. A crashed or hanging tab gives less, or nothing."""
+
+    evidence: tuple[Evidence, ...] = ()
+    final_url: str | None = None
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from selenium.common.exceptions import UnexpectedAlertPresentException, WebDriverException
 
-from services.runner.browser.attempt import Evidence
+from services.runner.browser.attempt import Evidence, LastPage
 from services.runner.browser.connection import ConnectionTrouble, DeadlineConnection
 from services.runner.browser.devtools.authentication import DevToolsSilent
 from services.runner.browser.devtools.network_log import Exchange
@@ -29,41 +29,22 @@ _LEAST_TELLING = ("Image", "Font", "Stylesheet", "Media", "Manifest", "Ping", "P
 _TIMES = ("dns_ms", "connect_ms", "tls_ms", "wait_ms", "total_ms")
 
 
-@dataclass(frozen=True, slots=True)
-class LastPage:
-    """The last state of the browser; every text is masked. A crashed or hanging tab gives less, or nothing."""
-
-    evidence: tuple[Evidence, ...] = ()
-    final_url: str | None = None
-    title: str | None = None
-
-
 def take_evidence(page: Page, connection: DeadlineConnection, seconds: float, prefix: str = "") -> LastPage:
-    """Takes what can be had within the seconds, the most telling first. Never raises.
+    """Takes what can be had within the seconds, the most telling first; where a flow went on after it had failed, the
+    page is the one that it failed on. Never raises.
 
     `prefix` tells the names of one check's evidence from those of another.
     """
     connection.deadline = time.monotonic() + seconds
-    driver, mask, devtools = page.driver, page.mask, page.devtools
-    pieces: list[Evidence] = []
-
-    def keep(name: str, content_type: str, content: bytes) -> None:
-        pieces.append(Evidence(prefix + name, content_type, content))
-
-    def screenshot() -> None:
-        pieces.append(picture(page, f"{prefix}screenshot", seconds))
-
-    def source() -> None:
-        text = mask.source(driver.page_source or "")
-        keep("page.html", "text/html; charset=utf-8", text.encode("utf-8", errors="replace")[:_MOST_SOURCE_BYTES])
-
+    mask, devtools = page.mask, page.devtools
     page.pictures.settle()
     page.learn_tokens()
-    _attempt(lambda: driver.switch_to.default_content())
-    final_url = _attempt(lambda: mask.text(driver.current_url))
-    title = _attempt(lambda: mask.text(driver.title))
-    _attempt(screenshot)
-    _attempt(source)
+    last = page.failed_on or show_page(page, seconds)
+    pieces = list(last.evidence)
+
+    def keep(name: str, content_type: str, content: bytes) -> None:
+        pieces.append(Evidence(name, content_type, content))
+
     if devtools is not None:
         keep("network.json", "application/json", network_json(devtools, mask, page.clock.started))
         if any(entry.at >= page.clock.started for entry in devtools.console.entries):
@@ -71,6 +52,23 @@ def take_evidence(page: Page, connection: DeadlineConnection, seconds: float, pr
     if page.redirects:
         chain = mask.text(json.dumps(page.redirects, indent=1))
         keep("redirects.json", "application/json", chain.encode("utf-8"))
+    return replace(last, evidence=tuple(replace(piece, name=prefix + piece.name) for piece in pieces))
+
+
+def show_page(page: Page, seconds: float) -> LastPage:
+    """What the page is now, its frames left. Never raises."""
+    driver, mask = page.driver, page.mask
+    pieces: list[Evidence] = []
+
+    def source() -> None:
+        text = mask.source(driver.page_source or "").encode("utf-8", errors="replace")
+        pieces.append(Evidence("page.html", "text/html; charset=utf-8", text[:_MOST_SOURCE_BYTES]))
+
+    _attempt(lambda: driver.switch_to.default_content())
+    final_url = _attempt(lambda: mask.text(driver.current_url))
+    title = _attempt(lambda: mask.text(driver.title))
+    _attempt(lambda: pieces.append(picture(page, "screenshot", seconds)))
+    _attempt(source)
     return LastPage(tuple(pieces), final_url, title)
 
 

@@ -36,6 +36,14 @@ class PageTrouble(Exception):
         self.facts = facts
 
 
+class Misconfigured(Exception):
+    """What a check is told to do can't be done anywhere. `detail` is for who configured it."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
 @dataclass(frozen=True, slots=True)
 class _Signature:
     text: str
@@ -101,6 +109,8 @@ def facts_of(error: BaseException, node: str | None) -> dict[str, Any]:
     match error:
         case PageTrouble():
             return error.facts
+        case Misconfigured():
+            return {"fault": Fault.MISCONFIGURED, "detail": error.detail}
         case UnexpectedAlertPresentException():
             return {"dialog": dialog_text(error)}
         case Unreachable():

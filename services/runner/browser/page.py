@@ -13,7 +13,7 @@ from urllib.parse import urldefrag, urlsplit
 from selenium.common.exceptions import JavascriptException, StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Remote
 
-from services.runner.browser.attempt import BrowserTask, Evidence, Step
+from services.runner.browser.attempt import BrowserTask, Evidence, LastPage, Step
 from services.runner.browser.devtools.authentication import Authentication
 from services.runner.browser.devtools.network_log import Exchange
 from services.runner.browser.devtools.socket import DevTools
@@ -69,7 +69,11 @@ class Clock:
 
 
 class Page:
-    """One browser window under a clock. Every method may raise PageTrouble, or what selenium raises."""
+    """One browser window under a clock. Every method may raise PageTrouble, or what selenium raises.
+
+    `failed_step` is that of a flow, counted from 1; 0: none failed. `failed_on` is the page as that step left it, where
+    the flow went on to tidy up.
+    """
 
     def __init__(self, driver: Remote, devtools: DevTools | None, clock: Clock, mask: Mask, task: BrowserTask) -> None:
         self.driver = driver
@@ -78,6 +82,8 @@ class Page:
         self.steps: list[Step] = []
         self.warnings: list[str] = []
         self.asked_for: list[Evidence] = []
+        self.failed_step = 0
+        self.failed_on: LastPage | None = None
         self.asked = ""
         self.loading = False
         self.devtools = devtools

@@ -6,11 +6,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from services.runner.browser.attempt import AttemptReport, BrowserTask, CheckReport, CheckTask, Evidence, Session
+from services.runner.browser.attempt import (
+    AttemptReport,
+    BrowserTask,
+    CheckReport,
+    CheckTask,
+    Evidence,
+    LastPage,
+    Session,
+)
 from services.runner.browser.checks import Visit, perform_check
 from services.runner.browser.control import control_page_failed
 from services.runner.browser.deadline import run_until_deadline
-from services.runner.browser.evidence import LastPage, take_evidence
+from services.runner.browser.evidence import take_evidence
 from services.runner.browser.failures import AcquireFailed, facts_of
 from services.runner.browser.page import Clock, Page
 from services.runner.browser.placing import acquire_well_placed
@@ -102,7 +110,11 @@ class _Attempt:
         facts = replace(facts, control_page_failed=await control_page_failed(facts, page, browser, settings))
         outcome, warnings = classify(facts), tuple(page.warnings)
         final = next((piece.name for piece in last_page.evidence if "screenshot" in piece.name), None)
-        pictures, steps = page.pictures.kept(outcome.success, page.steps, prefix, final)
+        ended = page.failed_step or len(page.steps)
+        if page.steps and not outcome.success:
+            # It may have done all that it was to do, and found out thereby that the site does not work.
+            page.steps[ended - 1] = replace(page.steps[ended - 1], ok=False)
+        pictures, steps = page.pictures.kept(outcome.success, page.steps, prefix, ended, final)
         self._evidence += [*last_page.evidence, *pictures, *page.asked_for]
         session = browser.session
         self._checks.append(CheckReport(check.check, outcome, took, tuple(steps), warnings, session))

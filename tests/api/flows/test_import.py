@@ -155,6 +155,9 @@ def test_every_command_of_selenium_ide_is_told() -> None:
     reasons = {told.recorded: told.reason for told in answer.report}
     assert reasons["command 20: assertText"] == "it repeats what was typed as the password"
     assert reasons["command 17: executeScript"] == "scripts are not run"
+    assert {reasons[each] for each in reasons if each.endswith((": if", ": end"))} == {
+        "conditions and loops are not run"
+    }
     assert reasons["command 4: type"] == "it uses a variable of which no value is stored before"
     assert [step["do"] for step in answer.flow["steps"]] == [
         *("navigate", "fill", "fill", "press", "expect"),
@@ -211,6 +214,19 @@ def test_nonsense_is_told_and_breaks_nothing(steps: Any) -> None:
     assert not answer.valid
     side = {"tests": [{"name": "x", "commands": steps}]}
     assert not import_recording(RecordingSent(recording=side)).valid
+
+
+def test_where_a_recording_came_to_before_it_orders_is_expected() -> None:
+    def click(text: str, path: str) -> dict[str, Any]:
+        events = [{"type": "navigation", "url": f"https://a.example{path}"}]
+        return {"type": "click", "selectors": [[f"text/{text}"]], "assertedEvents": events}
+
+    answer = imported(of(click("To the checkout", "/checkout"), click("Place order", "/thanks")))
+    assert answer.valid, answer.errors
+    assert [step["do"] for step in answer.flow["steps"]] == ["navigate", "click", "expect", "click"]
+    assert answer.flow["steps"][2]["url_contains"] == "/checkout"
+    assert answer.flow["steps"][3]["final"]
+    assert fates(answer)[-1] == ("before the final step", "added")
 
 
 GOES_ON = {"type": "click", "selectors": [["#a"]], "assertedEvents": [{"url": "https://a.example/there"}]}

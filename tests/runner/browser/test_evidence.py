@@ -20,16 +20,23 @@ COOKIE = "cookie-b5410415bde9"
 BEARER = "bearer-8bd6918a66d4"
 IN_URL = "ticket-e9a1b2c3d4f5"
 IN_JSON = "json-77c1a2b3c4d5e6"
-SECRETS = (PASSWORD, TOTP_SECRET, COOKIE, BEARER, IN_URL, IN_JSON)
+IN_FIELD = "field-4e07408562be"
+IN_META = "meta-4b227777d4dd"
+LOGGED = "logged-ef2d127de37b"
+SECRETS = (PASSWORD, TOTP_SECRET, COOKIE, BEARER, IN_URL, IN_JSON, IN_FIELD, IN_META, LOGGED)
 
-PAGE = f"""<!doctype html><title>Log in</title><body><form onsubmit="return false">
+PAGE = f"""<!doctype html><title>Log in</title><meta name="csrf-token" content="{IN_META}"><body>
+<form onsubmit="return false"><input type="hidden" name="_csrf" value="{IN_FIELD}">
 <label>User name <input name="username"></label><label>Password <input type="password" name="password"></label>
 <button onclick="go()">Log in</button></form><p role="alert" id="said"></p><pre id="shown"></pre><script>
 async function go() {{
   const password = document.querySelector("[name=password]").value;
   const answer = await (await fetch("/api/login?ticket={IN_URL}", {{
     method: "POST", body: JSON.stringify({{password}}), headers: {{Authorization: "Bearer {BEARER}"}} }})).json();
-  const all = [password, "{TOTP_SECRET}", document.cookie, "{BEARER}", "{IN_URL}", JSON.stringify(answer)].join(" ");
+  const all = [password, "{TOTP_SECRET}", document.cookie, "{BEARER}", "{IN_URL}", JSON.stringify(answer),
+    "{IN_FIELD}", "{IN_META}"].join(" ");
+  console.error("refused: token=" + "{LOGGED[:9]}" + "{LOGGED[9:]}");
+  new Image().src = "/seen/{IN_FIELD}";
   console.log(all); console.warn(all); console.error(all);
   shown.textContent = all; document.title = all;
   history.replaceState(null, "", "/login?ticket={IN_URL}&said=" + password);
@@ -136,6 +143,8 @@ async def test_a_failed_check_shows_a_picture_beside_each_step(check: Check, sho
     assert steps["fill the log-in form"] == "step-03-fill-the-log-in-form.jpg"
     assert steps["submit"] == "step-04-submit.jpg"
     assert steps["see what happens"] == "screenshot.jpg"
+    # Every step did what it was to do, and the last one found out that nobody is let in.
+    assert [step.name for step in report.checks[0].steps if not step.ok] == ["see what happens"]
     kept = {item.name: item for item in report.evidence}
     pictures = [kept[name] for name in steps.values() if name is not None]
     assert all(item.content_type == "image/jpeg" and item.content[:3] == b"\xff\xd8\xff" for item in pictures)
@@ -157,6 +166,7 @@ async def test_a_passed_check_keeps_pictures_of_its_steps_only_always(
     assert "screenshot.jpg" in names
     assert any(name.startswith("step-") for name in names) is pictures
     assert any(step.evidence for step in report.checks[0].steps) is pictures
+    assert all(step.ok for step in report.checks[0].steps)
 
 
 async def test_never_is_never(check: Check, shop: str) -> None:

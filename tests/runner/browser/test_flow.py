@@ -179,7 +179,24 @@ async def test_a_step_that_may_fail_and_one_that_always_runs(check: Check, shop:
     assert report.outcome.message.startswith("Step 4. click: nothing to click")
     assert list(told(report))[-4:] == ["2. close the banner", "3. we are in", "4. click", "6. log out"]
     assert told(report)["2. close the banner"].endswith("(it may fail)")
-    assert report.final_url == f"{shop}/acme/login"
+    failed = next(step for step in report.checks[0].steps if step.name == "4. click")
+    assert (failed.ok, failed.evidence) == (False, "screenshot.jpg")
+    # What is shown is the page that it failed on, and not the one that tidying up left.
+    evidence = {piece.name: piece for piece in report.evidence}
+    assert "Good day, probe" in evidence["page.html"].content.decode()
+    assert report.final_url == f"{shop}/acme/account"
+
+
+async def test_tidying_up_goes_on_in_the_frame_that_a_step_failed_in(check: Check, shop: str) -> None:
+    steps: Steps = [
+        {"do": "navigate"},
+        {"do": "frame", "locators": [{"css": "iframe"}]},
+        {"do": "expect", "text_visible": "Nothing says this", "timeout_seconds": 0.3},
+        {"do": "fill", "locators": NAME, "value": "{{username}}", "always_run": True},
+    ]
+    report = await check("", checks=(by_flow(f"{shop}/frame/login", *steps),))
+    assert report.outcome.code == "assertion_failed"
+    assert report.checks[0].steps[-1].ok, report.checks[0].steps
 
 
 async def test_nothing_is_ordered_by_a_final_step(check: Check, shop: str) -> None:
@@ -197,11 +214,17 @@ async def test_nothing_is_ordered_by_a_final_step(check: Check, shop: str) -> No
     assert list(told(report))[-2:] == ["4. click", "6. navigate"]
 
 
-@pytest.mark.parametrize("credentials", [None, Credentials("probe", "x")])
+@pytest.mark.parametrize(
+    ("credentials", "code", "told"),
+    [
+        (None, "login_not_confirmed", "No credentials are stored"),
+        (Credentials("probe", "x"), "internal_error", "asks for a one-time code, and no TOTP secret is stored"),
+    ],
+)
 async def test_nothing_is_opened_when_credentials_are_missing(
-    check: Check, closed_url: str, credentials: Credentials | None
+    check: Check, closed_url: str, credentials: Credentials | None, code: str, told: str
 ) -> None:
     totp = {"do": "totp", "locators": NAME}
     report = await check("", checks=(by_flow(closed_url, *FILLED, totp, IN, credentials=credentials),))
-    assert report.outcome.code == "login_not_confirmed"
+    assert (report.outcome.code, told in report.outcome.message) == (code, True), report.outcome
     assert report.checks[0].steps == ()

@@ -120,8 +120,6 @@ async def test_every_way_to_name_an_element(check: Check, site: str) -> None:
     [
         ({"css": "#b0"}, "css #b0 (not visible)"),
         ({"css": "#b1"}, "css #b1 (disabled)"),
-        ({"css": "]["}, "css ][ (can't be read by the browser)"),
-        ({"xpath": "//button[@id="}, "xpath //button[@id= (can't be read by the browser)"),
         ({"shadow": ["my-box", "nav"]}, "shadow my-box >> nav (not there)"),
         ({"role": "button", "name": "Nothing"}, "role button “Nothing” (not there)"),
     ],
@@ -130,6 +128,27 @@ async def test_why_a_locator_does_not_do(check: Check, site: str, locator: dict[
     step = {**click(locator), "timeout_seconds": 0.3}
     report = await check("", checks=(by_flow(f"{site}/kinds", step, said("never")),))
     assert (report.outcome.code, state in report.outcome.message) == ("element_missing", True), report.outcome
+
+
+@pytest.mark.parametrize(
+    ("step", "named"),
+    [
+        (click({"css": "]["}), "css ]["),
+        (click({"xpath": "//button[@id="}), "xpath //button[@id="),
+        (click({"css": "#no-such"}, {"css": "a[["}), "css a[["),
+        ({**click({"css": "a[["}), "allow_failure": True}, "css a[["),
+        ({"do": "expect", "element_absent": [{"css": "a[["}]}, "css a[["),
+        (click({"shadow": ["shut-box", "a[["]}), "shadow shut-box >> a[["),
+    ],
+)
+async def test_a_locator_that_no_browser_can_read_is_our_own_fault(
+    check: Check, site: str, step: dict[str, Any], named: str
+) -> None:
+    report = await check("", checks=(by_flow(f"{site}/kinds", {**step, "timeout_seconds": 0.3}, said("never")),))
+    assert report.outcome.code == "internal_error", report.outcome
+    told = f"The configuration can't be used: Step 2. {step['do']}: {named} can't be read by the browser"
+    assert told in report.outcome.message
+    assert report.traceback is None
 
 
 @pytest.mark.parametrize(

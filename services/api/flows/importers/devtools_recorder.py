@@ -40,7 +40,7 @@ def _read_events(draft: Draft, recorded: str, events: Any) -> None:
         return
     for event in events or ():
         if isinstance(event, dict) and isinstance(event.get("url"), str):
-            draft.landed.append(event["url"])
+            draft.landed.append((draft.steps[-1] if draft.steps else {}, event["url"]))
 
 
 def _read(draft: Draft, recorded: str, kind: str, step: dict[str, Any], of_field: bool) -> None:

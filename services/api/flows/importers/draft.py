@@ -22,11 +22,12 @@ class Told:
 
 @dataclass(slots=True)
 class Draft:
-    """Steps as JSON, since they may not make a valid flow yet. `landed` are URLs that the recording says it came to."""
+    """Steps as JSON, since they may not make a valid flow yet. `landed` are URLs that the recording says it came to,
+    each with the step that led there."""
 
     steps: list[dict[str, Any]] = field(default_factory=list)
     report: list[Told] = field(default_factory=list)
-    landed: list[str] = field(default_factory=list)
+    landed: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     in_frame: list[list[Locator]] = field(default_factory=list)
     in_window: str = "first"
 

@@ -22,6 +22,7 @@ NOT_NEEDED = {
     "mouseOut": "the mouse leaves with the next step",
     "storeWindowHandle": "windows are told by when they opened",
 }
+CONTROL_FLOW = ("if", "else", "elseIf", "end", "do", "while", "repeatIf", "times", "forEach")
 _KEYS = {
     "KEY_ENTER": "Enter",
     "KEY_RETURN": "Enter",

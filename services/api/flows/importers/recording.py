@@ -95,11 +95,15 @@ def _expect_something(draft: Draft) -> None:
     if any(name in step for step in draft.steps[:final] for name in _POSITIVE):
         return
     opened = {_path(step["url"]) for step in draft.steps if step.get("do") == "navigate" and step.get("url")}
-    path = _path(draft.landed[-1]) if draft.landed else ""
-    if path in ("", "/") or path in opened or final < len(draft.steps):
+    performed = draft.steps[:final]
+    ends_early = final < len(draft.steps)
+    landed = [url for step, url in draft.landed if not ends_early or any(step is each for each in performed)]
+    path = _path(landed[-1]) if landed else ""
+    if path in ("", "/") or path in opened:
         return
     _insert(draft, final, {"do": "expect", "url_contains": path})
-    draft.report.append(Told("after the last", "added", _GUESS, [final]))
+    where = "before the final step" if ends_early else "after the last"
+    draft.report.append(Told(where, "added", _GUESS, [final]))
 
 
 def _insert(draft: Draft, at: int, step: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from services.api.flows.importers.draft import Draft
-from services.api.flows.importers.ide_commands import COMMANDS, NOT_NEEDED, Command, Unusable
+from services.api.flows.importers.ide_commands import COMMANDS, CONTROL_FLOW, NOT_NEEDED, Command, Unusable
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 _MOST_NESTED = 5
@@ -58,6 +58,8 @@ class _Reader:
             self._run(recorded, target, depth)
         elif name == "store":
             self._store(recorded, value, self._filled_in(target))
+        elif name in CONTROL_FLOW:
+            self.draft.leave_out(recorded, "conditions and loops are not run")
         elif name not in COMMANDS:
             self.draft.leave_out(recorded, "scripts are not run" if "cript" in name else "this command is not known")
         else:

@@ -28,7 +28,7 @@ class ConsoleEntry:
 
     def masked(self, mask: Mask, most: int) -> str:
         """At most so many characters; of a text that was cut, not the end, which may be half of a secret."""
-        masked = mask.text(self.text)
+        masked = mask.logged(self.text)
         return (masked[: -mask.longest or None] if self.cut else masked)[:most]
 
 

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.runner.masking import secrets_in_query
+from services.runner.masking import is_token, secrets_in_query
 
 _KEPT = 400
 _MOST_TOKENS = 300
 _SECRET_COOKIE = re.compile(r"(?i)sess|sid|token|auth|jwt|csrf|xsrf|remember|ticket|identity")
 _SECRET_HEADER = re.compile(r"(?i)^(proxy-)?authorization$|token|api-?key|secret")
-_NO_TOKEN = re.compile(r"[A-Za-z]+|\d+|[\d.:,/-]+")
 
 
 @dataclass(slots=True)
@@ -138,7 +137,7 @@ class NetworkLog:
         if len(self.tokens) >= _MOST_TOKENS:
             return
         if method == "Network.requestWillBeSent":
-            self.tokens.update(value for value in secrets_in_query(params["request"]["url"]) if _is_token(value))
+            self.tokens.update(value for value in secrets_in_query(params["request"]["url"]) if is_token(value))
         elif method == "Network.requestWillBeSentExtraInfo":
             sent = (each["cookie"] for each in params.get("associatedCookies", ()) if not each.get("blockedReasons"))
             self.tokens.update(_secret_cookies((cookie["name"], cookie["value"]) for cookie in sent))
@@ -179,14 +178,9 @@ def _ms(timestamp: float | None, began: float) -> float | None:
 
 
 def _secret_cookies(cookies: Iterable[tuple[str, str]]) -> set[str]:
-    return {value for name, value in cookies if _is_token(value) or (_SECRET_COOKIE.search(name) and len(value) >= 6)}
+    return {value for name, value in cookies if is_token(value) or (_SECRET_COOKIE.search(name) and len(value) >= 6)}
 
 
 def _secret_headers(headers: Mapping[str, str]) -> set[str]:
     found = {value.rpartition(" ")[2] for name, value in headers.items() if _SECRET_HEADER.search(name)}
     return {value for value in found if len(value) >= 6}
-
-
-def _is_token(value: str) -> bool:
-    """Long, and neither a word nor a number: what nobody reads, so that masking it garbles nothing."""
-    return len(value) >= 16 and not _NO_TOKEN.fullmatch(value) and any(character.isdigit() for character in value)

@@ -92,11 +92,12 @@ class StepPictures:
             self._wanted = False
 
     def kept(
-        self, passed: bool, steps: Sequence[Step], prefix: str, final: str | None
+        self, passed: bool, steps: Sequence[Step], prefix: str, ended: int, final: str | None
     ) -> tuple[list[Evidence], list[Step]]:
         """What goes into the evidence, and the steps with the names of their pictures.
 
-        The last step has none of its own: what it left, or broke on, is the `final` one.
+        The step that the check `ended` with, by its number, has none of its own: what it left, or broke on, is the
+        `final` one.
         """
         if passed and self._policy != "always":
             return [], list(steps)
@@ -105,7 +106,7 @@ class StepPictures:
         names = {number: f"{name}.{kind[0]}" for number, name in names.items()}
         pieces = [Evidence(names[number], kind[1], content) for number, content in self._taken.items()]
         if final is not None and self._policy != "never":
-            names[len(steps)] = final
+            names[ended] = final
         return pieces, [replace(step, evidence=names.get(number)) for number, step in enumerate(steps, 1)]
 
     def _keep(self, number: int, picture: bytes) -> None:

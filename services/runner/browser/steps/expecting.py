@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.runner.browser.page import Page
-from services.runner.browser.steps.locating import Look, find, look_once
+from services.runner.browser.steps.locating import Look, find, look_once, require_readable
 from services.runner.browser.steps.walk import StepFailed, Walk
 from shared.domain.evidence import PageFinding
 from shared.domain.flow import ExpectStep, WaitForStep
@@ -50,12 +50,13 @@ def wait_for(walk: Walk, step: WaitForStep, detail: list[str]) -> None:
 
 
 def wait_until_absent(walk: Walk, locators: list[Locator], finding: PageFinding) -> None:
-    """Until none of the locators has a visible element."""
+    """Until none of the locators has a visible element; one that can't be read is never there, which proves nothing."""
     page, left = walk.page, Look(None)
 
     def gone() -> bool | None:
         nonlocal left
         left = look_once(page, locators, "visible")
+        require_readable(walk, locators, left)
         return True if left.found is None and page.state().complete else None
 
     if not page.poll(gone, walk.seconds):

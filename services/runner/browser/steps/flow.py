@@ -13,7 +13,8 @@ from selenium.common.exceptions import (
 )
 
 from services.runner.browser.attempt import CheckTask
-from services.runner.browser.failures import PageTrouble, facts_of, first_line
+from services.runner.browser.evidence import show_page
+from services.runner.browser.failures import Misconfigured, PageTrouble, facts_of, first_line
 from services.runner.browser.page import Page
 from services.runner.browser.steps.kinds import PERFORM
 from services.runner.browser.steps.walk import LogInFailed, StepFailed, Walk
@@ -32,13 +33,17 @@ _IN_THE_WAY = (
     StaleElementReferenceException,
 )
 _LOGS_IN = ("login", "sso")
+_SHOWN_WITHIN_SECONDS = 2.0
 
 
 def run_flow(page: Page, task: CheckTask, flow: Flow, log_in: Callable[[], Facts]) -> Facts:
-    """The facts of a check by its flow. Raises PageTrouble and what selenium raises, as the automatic ways do."""
-    missing = _missing_values(task, flow)
-    if missing:
-        return page.facts(login=LoginFinding.NO_CREDENTIALS, detail=missing)
+    """The facts of a check by its flow. Raises PageTrouble and what selenium raises, as the automatic ways do, and
+    Misconfigured."""
+    asked = flow.values()
+    if asked and task.credentials is None:
+        return page.facts(login=LoginFinding.NO_CREDENTIALS)
+    if "totp" in asked and task.credentials is not None and not task.credentials.totp_secret:
+        raise Misconfigured("the flow asks for a one-time code, and no TOTP secret is stored.")
     walk = Walk(page, task, log_in)
     if any(isinstance(step, WindowStep) for step in flow.steps):
         walk.first_window = page.driver.current_window_handle
@@ -56,10 +61,27 @@ def run_flow(page: Page, task: CheckTask, flow: Flow, log_in: Callable[[], Facts
         except _SITES_DOING as error:
             over = page.clock.left() <= 0
             if over or not step.allow_failure:
+                if trouble is None:
+                    tidied_up = not over and any(later.always_run for later in flow.steps[number:])
+                    _keep_failure(walk, tidied_up)
                 trouble = trouble or error
+            elif trouble is None:
+                page.failed_step, page.failed_on = 0, None  # of a flow that was its log-in
             if over:
                 break
     return _facts(walk, trouble)
+
+
+def _keep_failure(walk: Walk, tidied_up: bool) -> None:
+    """The page that the step failed on, before the steps that tidy up leave it."""
+    page = walk.page
+    if page.failed_step:
+        return  # inside the flow that was its log-in
+    page.failed_step = len(page.steps)
+    if tidied_up:
+        page.pictures.settle()
+        page.failed_on = show_page(page, min(_SHOWN_WITHIN_SECONDS, page.clock.left()))
+        walk.back_into_frames()
 
 
 def _perform(walk: Walk, number: int, step: Step) -> None:
@@ -108,15 +130,6 @@ def _facts(walk: Walk, trouble: Exception | None) -> Facts:
     if walk.task.check in _LOGS_IN:
         return page.facts(login=LoginFinding.IN)
     return page.facts(page=PageFinding.AS_EXPECTED)
-
-
-def _missing_values(task: CheckTask, flow: Flow) -> str:
-    asked = flow.values()
-    if asked and task.credentials is None:
-        return "The flow asks for credentials, and none are stored."
-    if "totp" in asked and task.credentials is not None and not task.credentials.totp_secret:
-        return "The flow asks for a TOTP code, and no secret is stored."
-    return ""
 
 
 def _title(number: int, step: Step) -> str:

@@ -53,6 +53,7 @@ _KEYS = {
 
 
 def _navigate(walk: Walk, step: NavigateStep, detail: Detail) -> None:
+    walk.frames.clear()
     state = walk.page.open(step.url or walk.task.url, step.timeout_seconds)
     detail.append(f"answered {state.status}" if state.status else "")
     if state.status >= 400:
@@ -114,16 +115,20 @@ def _hover(walk: Walk, step: HoverStep, detail: Detail) -> None:
 def _frame(walk: Walk, step: FrameStep, detail: Detail) -> None:
     if step.locators is None:
         walk.page.driver.switch_to.default_content()
+        walk.frames.clear()
         detail.append("the page as a whole")
         return
     try:
-        walk.page.driver.switch_to.frame(find(walk, step.locators, detail, "present"))
+        frame = find(walk, step.locators, detail, "present")
+        walk.page.driver.switch_to.frame(frame)
+        walk.frames.append(frame)
     except NoSuchFrameException:
         raise StepFailed(PageFinding.ELEMENT_MISSING, "what was found is not a frame") from None
 
 
 def _window(walk: Walk, step: WindowStep, detail: Detail) -> None:
     driver = walk.page.driver
+    walk.frames.clear()
     if step.to == "first":
         driver.switch_to.window(walk.first_window or driver.window_handles[0])
         return
@@ -142,6 +147,7 @@ def _screenshot(walk: Walk, step: object, detail: Detail) -> None:
 
 def _log_in(walk: Walk, step: LogInStep, detail: Detail) -> None:
     page, patience = walk.page, walk.page.patience
+    walk.frames.clear()
     page.patience = step.timeout_seconds or patience
     try:
         facts = walk.log_in()

@@ -1,7 +1,8 @@
-// arguments: the locators as sent, and what is needed: "usable" (visible and enabled), "visible" or "present".
+// arguments: the locators as sent, and what is needed: "usable" (visible and enabled), "visible" or "present";
+// and what to say of a locator that is no CSS or XPath.
 // Returns {position, element} of the first locator that has such an element, what became of each, and for a closed
 // shadow root how far we came: [position, host, the selectors that are left].
-const [locators, need] = arguments;
+const [locators, need, unreadable] = arguments;
 function* deep(root) {
   for (const node of root.querySelectorAll("*")) {
     yield node;
@@ -103,7 +104,7 @@ for (const [position, locator] of locators.entries()) {
   try {
     found = kind === "shadow" ? inShadow(locator, position) : matching[kind](locator);
   } catch (error) {
-    states.push("can't be read by the browser");
+    states.push(unreadable);
     continue;
   }
   const seen = need === "present" ? found : found.filter(visible);

@@ -1,7 +1,10 @@
 """What the steps of one flow share while it is walked through."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.remote.webelement import WebElement
 
 from services.runner.browser.attempt import CheckTask
 from services.runner.browser.page import Page
@@ -27,7 +30,10 @@ class LogInFailed(Exception):
 
 @dataclass(slots=True)
 class Walk:
-    """`log_in` does the automatic log-in, once a session. `title`, `verb`, `seconds`: those of the step at hand."""
+    """`log_in` does the automatic log-in, once a session. `title`, `verb`, `seconds`: those of the step at hand.
+
+    `frames` were entered one inside the other.
+    """
 
     page: Page
     task: CheckTask
@@ -36,3 +42,12 @@ class Walk:
     title: str = ""
     verb: str = ""
     seconds: float = 0.0
+    frames: list[WebElement] = field(default_factory=list)
+
+    def back_into_frames(self) -> None:
+        """After a look at the page as a whole; what is gone meanwhile is not entered."""
+        try:
+            for frame in self.frames:
+                self.page.driver.switch_to.frame(frame)
+        except WebDriverException:
+            self.page.driver.switch_to.default_content()
