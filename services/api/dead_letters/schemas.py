@@ -25,7 +25,10 @@ EXAMPLE: dict[str, Any] = {
 
 class DeadLetterQuery(PageQuery):
     job: UUID | None = Field(default=None, description="The job's id.")
-    replayed: Literal["true", "false"] | None = Field(default=None, description="Whether it was replayed.")
+    replayed: Literal["true", "false"] | None = Field(
+        default=None,
+        description="`false`: never replayed, or the last replay has ended without success. `true`: all others.",
+    )
     since: SentMoment | None = Field(default=None, description="Failed for good at this moment or later.")
     until: SentMoment | None = Field(default=None, description="Failed for good before this moment.")
 
@@ -53,6 +56,7 @@ class Replayed(View):
     at: Moment
     by: str
     id: UUID
+    outcome: OutcomeView | None = Field(description="How it ended; null while it is under way.")
 
 
 class DeadLetterView(View):
@@ -75,4 +79,4 @@ class DeadLetterPage(View):
 
 
 class BulkReplay(View):
-    replayed: int = Field(description=f"How many; at most {MAX_REPLAYED:,} a call, those that failed first.")
+    replayed: int = Field(description=f"How many; at most {MAX_REPLAYED:,} a call, those never replayed first.")
