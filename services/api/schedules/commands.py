@@ -7,9 +7,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.errors import FieldProblem, InvalidRequest
+from services.api.scheduled_jobs.rows import scheduled_job_row
 from services.api.schedules.accounts import let_accounts_try
 from services.api.schedules.definitions import Definition, lock_configurations, lock_jobs
-from services.api.schedules.due_moments import scheduled_job_row
 from services.api.schedules.schedule_rows import apply_definitions, read_clock
 from services.api.schedules.schemas import Chosen, ChosenPauseSent, PauseSent
 from shared.domain.schedule import Origin
