@@ -3,7 +3,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from services.api.fields import Moment, OutcomeView, Sent, SentMoment, View
+from services.api.fields import Moment, OutcomeView, Sent, SentMoment, UntilMoment, View
 from services.api.pagination import PageQuery
 
 MAX_REPLAYED = 1_000
@@ -30,7 +30,7 @@ class DeadLetterQuery(PageQuery):
         description="`false`: never replayed, or the last replay has ended without success. `true`: all others.",
     )
     since: SentMoment | None = Field(default=None, description="Failed for good at this moment or later.")
-    until: SentMoment | None = Field(default=None, description="Failed for good before this moment.")
+    until: UntilMoment = Field(default=None, description="Failed for good before this moment.")
 
 
 class BulkReplaySent(Sent):
@@ -42,7 +42,7 @@ class BulkReplaySent(Sent):
 
     job: UUID = Field(strict=False, description="The job's id.")
     since: SentMoment | None = Field(default=None, description="Failed for good at this moment or later.")
-    until: SentMoment | None = Field(default=None, description="Failed for good before this moment.")
+    until: UntilMoment = Field(default=None, description="Failed for good before this moment.")
 
 
 class NamedJob(View):
