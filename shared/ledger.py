@@ -33,6 +33,9 @@ _END_NOT_RUN = text("""
         UPDATE tries SET ended_at = clock_timestamp(), outcome_code = :code, outcome_class = 'not_run',
             message = :message
         FROM ended WHERE tries.id = ended.id AND ended.origin = 'try'
+    ), replays_in AS (
+        UPDATE dead_letters SET replay_outcome_code = :code, replay_outcome_class = 'not_run', replay_message = :message
+        FROM ended WHERE dead_letters.id = ended.replay_of AND dead_letters.replay_id = ended.id
     ), results_in AS (
         INSERT INTO job_results (id, due_at, schedule_id, origin, kind, job_configuration_id, partner, browser, job_id,
                                  replay_of, outcome_code, outcome_class, message, attempts)
@@ -127,8 +130,8 @@ _ATTEMPTS = """
 """
 # A result keeps each check's outcome; its steps stay with the attempt. Should a moment ever have been planned twice,
 # its first record stands: an end that could never be written would be tried for ever. What a callback failed with for
-# good waits as a dead letter to be replayed; a replay that fails is the same dead letter still. A try has neither
-# result nor attempts: what it found out is kept with it.
+# good waits as a dead letter to be replayed; a replay is the same dead letter still, which keeps how the last ended.
+# A try has neither result nor attempts: what it found out is kept with it.
 _END = text(f"""
     WITH {_GIVEN}, locked AS (
         SELECT scheduled_jobs.id FROM scheduled_jobs JOIN given USING (id, token) WHERE state = 'running'
@@ -159,6 +162,11 @@ _END = text(f"""
         WHERE held.job_id IS NOT NULL AND held.replay_of IS NULL
           AND given.class IN ('partner_failure', 'infrastructure_failure')
         ON CONFLICT DO NOTHING
+    ), replays_in AS (
+        UPDATE dead_letters SET replay_outcome_code = given.code, replay_outcome_class = given.class,
+            replay_message = given.message
+        FROM held JOIN given ON given.token = held.token
+        WHERE dead_letters.id = held.replay_of AND dead_letters.replay_id = held.id
     )
     SELECT token FROM held
 """)

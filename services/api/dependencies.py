@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
+from services.api.fields import NoFields
 from services.api.settings import ApiSettings
 from shared.domain.address_guard import AddressGuard
 from shared.evidence_store import EvidenceStore
@@ -38,5 +39,10 @@ async def transaction(request: Request, provided: Provided) -> AsyncIterator[Asy
         yield session
 
 
+async def no_fields(_: NoFields | None = None) -> None:
+    """For what takes no body: an unknown field is refused there as anywhere, since it is meant to do something."""
+
+
+NO_FIELDS = Depends(no_fields)
 # Scope "function": committed before the answer is sent, so that nobody is told of what might still fail.
 Session = Annotated[AsyncSession, Depends(transaction, scope="function")]

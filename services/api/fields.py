@@ -9,10 +9,12 @@ from pydantic import (
     AliasChoices,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
     SecretStr,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
 )
@@ -47,6 +49,21 @@ def as_utc(moment: datetime) -> datetime:
     return moment
 
 
+def _no_number(value: Any) -> Any:
+    """Pydantic takes a number, also as text, for seconds since 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and "-" not in value.strip()[1:]):
+        raise ValueError("must be a moment by RFC 3339 with an offset, such as 2026-12-01T06:00:00Z")
+    return value
+
+
+def require_until_after_since(until: datetime | None, info: ValidationInfo) -> datetime | None:
+    """For the field `until` that stands behind `since`."""
+    since = info.data.get("since")
+    if until is not None and since is not None and until < since:
+        raise ValueError("must not lie before since")
+    return until
+
+
 def _with_z(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
@@ -66,8 +83,9 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
 """A moment in an answer: RFC 3339, UTC, `Z`."""
-SentMoment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(as_utc)]
+SentMoment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_no_number), AfterValidator(as_utc)]
 """A moment in a request: RFC 3339 with an offset."""
+UntilMoment = Annotated[SentMoment | None, AfterValidator(require_until_after_since)]
 HttpUrl = Annotated[str, StringConstraints(max_length=MAX_URL_LENGTH, pattern=URL_PATTERN), AfterValidator(http_url)]
 PageUrl = Annotated[str, StringConstraints(max_length=MAX_URL_LENGTH, pattern=URL_PATTERN), AfterValidator(page_url)]
 
@@ -111,6 +129,12 @@ class Sent(BaseModel):
     def _storable(cls, value: Any) -> Any:
         _storable_secret(value)
         return value
+
+
+class NoFields(Sent):
+    """An empty object; or send no body at all."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
 
 
 class Asked(BaseModel):

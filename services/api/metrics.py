@@ -6,16 +6,18 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.api.dead_letters.queries import UNDELIVERED
 from services.api.infrastructure.queries import read_alive, read_overdue, read_queues
 from services.api.infrastructure.troubles import read_accounts, read_nodes
 from services.api.status.job_queries import read_job_totals
 from shared.domain.outcome import CATALOGUE
 from shared.domain.state import State
 from shared.ledger import ENDED_NOT_RUN
+from shared.models import DeadLetter, Job
 
 API_PREFIX = "/api/v1"
 _OUTCOMES = text("""
@@ -23,9 +25,7 @@ _OUTCOMES = text("""
     WHERE recorded_at > now() - interval '1 hour' GROUP BY 1
 """)
 _STATES = text('SELECT partner, browser, "check", state FROM check_states ORDER BY 1, 2, 3')
-_DEAD_LETTERS = text("""
-    SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL AND EXISTS (SELECT FROM jobs WHERE id = job_id)
-""")
+_DEAD_LETTERS = select(func.count()).select_from(DeadLetter).join(Job, Job.id == DeadLetter.job_id).where(UNDELIVERED)
 
 
 class Metrics:
@@ -119,8 +119,11 @@ async def _read_jobs(session: AsyncSession) -> list[Metric]:
     jobs = GaugeMetricFamily("parakeet_job_state", "Jobs that are in a state", labels=["state"])
     for state in State:
         jobs.add_metric([state], getattr(totals, state))
-    unsettled = (await session.execute(_DEAD_LETTERS)).scalar_one()
-    return [jobs, GaugeMetricFamily("parakeet_dead_letters", "Dead letters that were never replayed", value=unsettled)]
+    undelivered = (await session.execute(_DEAD_LETTERS)).scalar_one()
+    letters = GaugeMetricFamily(
+        "parakeet_dead_letters", "Dead letters never replayed, or replayed without success", value=undelivered
+    )
+    return [jobs, letters]
 
 
 async def _read_ourselves(session: AsyncSession) -> list[Metric]:

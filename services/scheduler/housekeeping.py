@@ -1,11 +1,14 @@
 """What must be there before it is needed, and what may go: partitions ahead, pauses that end, old rows of no ledger."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
-from shared.models import Schedule
+from shared.domain.schedule import Origin
+from shared.models import JobResult, Schedule
 
 WEEKS_AHEAD = 4
 PARTITIONED = ("job_results", "attempts")
@@ -77,10 +80,23 @@ async def end_pauses(engine: AsyncEngine) -> None:
     async with AsyncSession(engine) as session, session.begin():
         over = {row.id: row.over_at for statement in _END_PAUSES for row in await session.execute(statement)}
         schedules = select(Schedule).where(Schedule.id.in_(over)).order_by(Schedule.id).with_for_update()
+        called_off = await _called_off(session, over)
         for schedule in await session.scalars(schedules):
             over_at = over[schedule.id]
             before = over_at if schedule.fixed_delay else over_at - timedelta(microseconds=1)
             schedule.next_due = schedule.timing().due_after(before)
+            while (schedule.id, schedule.next_due) in called_off:
+                schedule.next_due = schedule.timing().due_after(schedule.next_due)
+
+
+async def _called_off(session: AsyncSession, over: Mapping[UUID, datetime]) -> set[tuple[UUID, datetime]]:
+    """What was cancelled before it was due, by schedule. Of one schedule they follow each other without a gap."""
+    if not over:
+        return set()
+    cancelled = select(JobResult.schedule_id, JobResult.due_at).where(
+        JobResult.schedule_id.in_(over), JobResult.origin == Origin.SCHEDULE, JobResult.due_at >= min(over.values())
+    )
+    return {(row.schedule_id, row.due_at) for row in await session.execute(cancelled)}
 
 
 async def remove_out_of_date(engine: AsyncEngine, keep_tries_seconds: float) -> None:

@@ -26,7 +26,9 @@ class JobState(Base):
 
 
 class DeadLetter(Base):
-    """A due moment of a job that failed for good. `id` and `due_at` are its result's. Replayed, it keeps the replay.
+    """A due moment of a job that failed for good. `id` and `due_at` are its result's.
+
+    Replayed, it keeps the last replay, and how that ended once it has; see `shared/ledger.py`.
 
     Without a foreign key, so that recording a result never waits for the job's row: readers join `jobs`.
     """
@@ -48,3 +50,6 @@ class DeadLetter(Base):
     replayed_at: Mapped[datetime | None]
     replayed_by: Mapped[str | None]
     replay_id: Mapped[UUID | None]
+    replay_outcome_code: Mapped[str | None]
+    replay_outcome_class: Mapped[str | None]
+    replay_message: Mapped[str | None]

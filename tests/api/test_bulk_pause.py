@@ -68,8 +68,8 @@ async def test_resuming_names_those_that_were_paused(api: httpx.AsyncClient, lan
     assert ids_of(await api.post("/schedules/resume", json={"tag": "emea"})) == (set(), set())
 
 
-async def test_a_tag_that_nobody_has_is_nothing(api: httpx.AsyncClient, landscape: dict[str, str]) -> None:
-    assert ids_of(await api.post("/schedules/pause", json={"tag": "apac", "reason": "x"})) == (set(), set())
+async def test_a_tag_that_nobody_has_is_refused(api: httpx.AsyncClient, landscape: dict[str, str]) -> None:
+    assert fields(await api.post("/schedules/pause", json={"tag": "apac", "reason": "x"})) == ["tag"]
 
 
 async def test_an_inactive_partner_stays_stopped_after_it_is_resumed(

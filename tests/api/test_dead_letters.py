@@ -8,7 +8,9 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from shared.domain.outcome import Outcome
 from shared.domain.schedule import Origin, scheduled_job_id
+from shared.ledger import AttemptRecord, Ending, end_attempts
 from tests.api.conftest import Service, fields, problem
 from tests.api.job_records import add_dead_letter, add_job
 
@@ -151,6 +153,63 @@ async def test_all_of_a_job_are_replayed_that_never_were(api: httpx.AsyncClient,
     assert len({row["due_at"] for row in rows}) == 6
 
 
+async def replay_and_end(api: httpx.AsyncClient, service: Service, letter: UUID, code: str) -> str:
+    """Replayed, claimed and ended as a runner does; the replay's id."""
+    [made] = (await api.post(f"/dead-letters/{letter}/replay")).json()["scheduled_jobs"]
+    token = uuid4()
+    await service.execute(
+        "UPDATE scheduled_jobs SET state = 'running', attempt = 1, token = :token WHERE id = :id",
+        token=token,
+        id=UUID(made["id"]),
+    )
+    record = AttemptRecord(Outcome(code, "Words."), datetime.now(UTC), 0.2)
+    async with service.engine.begin() as connection:
+        assert await end_attempts(connection, [Ending(UUID(made["id"]), token, record)]) == {token}
+    found: str = made["id"]
+    return found
+
+
+async def test_a_replay_that_failed_again_counts_as_not_replayed(api: httpx.AsyncClient, service: Service) -> None:
+    job = await add_job(service)
+    failed, delivered, running = [await add_dead_letter(service, job, minutes(number)) for number in range(3)]
+    await replay_and_end(api, service, delivered, "success")
+    replay = await replay_and_end(api, service, failed, "http_5xx")
+    (await api.post(f"/dead-letters/{running}/replay")).raise_for_status()
+    [item] = await listed(api, replayed="false")
+    assert (item["id"], item["replayed"]["id"], item["replayed"]["by"]) == (str(failed), replay, "ops")
+    assert item["replayed"]["outcome"] == {
+        "code": "http_5xx",
+        "class": "partner_failure",
+        "success": False,
+        "message": "Words.",
+    }
+    others = {item["id"]: item["replayed"]["outcome"] for item in await listed(api, replayed="true")}
+    assert others.keys() == {str(delivered), str(running)}
+    assert (others[str(delivered)]["code"], others[str(running)]) == ("success", None)
+    assert "\nparakeet_dead_letters 1.0\n" in (await api.get("http://localhost/metrics")).text
+
+
+async def test_a_bulk_replay_takes_those_that_failed_again(api: httpx.AsyncClient, service: Service) -> None:
+    job = await add_job(service)
+    failed, delivered = await add_dead_letter(service, job, minutes(0)), await add_dead_letter(service, job, minutes(1))
+    await replay_and_end(api, service, delivered, "slow")
+    first = await replay_and_end(api, service, failed, "callback_rejected")
+    for count in (1, 0):
+        assert (await api.post("/dead-letters/replay", json={"job": str(job)})).json() == {"replayed": count}
+    [row] = await service.execute("SELECT id, replay_of FROM scheduled_jobs")
+    assert (row["replay_of"], str(row["id"]) != first) == (failed, True)
+    # The one before is over: how it ended says nothing of the one under way.
+    assert [item["replayed"]["outcome"] for item in await listed(api) if item["id"] == str(failed)] == [None]
+
+
+async def test_a_replay_that_was_cancelled_counts_as_not_replayed(api: httpx.AsyncClient, service: Service) -> None:
+    letter = await add_dead_letter(service, await add_job(service), NOON)
+    [made] = (await api.post(f"/dead-letters/{letter}/replay")).json()["scheduled_jobs"]
+    (await api.post(f"/scheduled-jobs/{made['id']}/cancel")).raise_for_status()
+    [item] = await listed(api, replayed="false")
+    assert item["replayed"]["outcome"]["code"] == "cancelled"
+
+
 async def test_a_thousand_at_most_are_replayed_in_one_call(api: httpx.AsyncClient, service: Service) -> None:
     job = await add_job(service)
     await service.execute(
@@ -160,6 +219,21 @@ async def test_a_thousand_at_most_are_replayed_in_one_call(api: httpx.AsyncClien
     )
     for count in (1000, 1):
         assert (await api.post("/dead-letters/replay", json={"job": str(job)})).json() == {"replayed": count}
+
+
+async def test_what_fails_again_holds_up_nothing_that_was_never_replayed(
+    api: httpx.AsyncClient, service: Service
+) -> None:
+    job = await add_job(service)
+    failed = await add_dead_letter(service, job, minutes(0), minutes(0))
+    await replay_and_end(api, service, failed, "http_5xx")
+    await service.execute(
+        "INSERT INTO dead_letters (id, due_at, job_id, schedule_id, outcome_code, message, attempts)"
+        " SELECT gen_random_uuid(), now(), :job, :job, 'http_5xx', 'm', 1 FROM generate_series(1, 1000)",
+        job=job,
+    )
+    assert (await api.post("/dead-letters/replay", json={"job": str(job)})).json() == {"replayed": 1000}
+    assert [item["id"] for item in await listed(api, replayed="false")] == [str(failed)]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from services.runner.performed import Performed, Verdict
 from shared.clock import DatabaseClock
 from shared.database import connect
 from shared.domain.outcome import Outcome
-from shared.ledger import AttemptRecord, postpone
+from shared.ledger import AttemptRecord, end_not_run, postpone
 from shared.queue import Message
 from tests.scheduler.world import World
 
@@ -186,6 +186,60 @@ async def test_a_replay_goes_under_the_original_id_and_leaves_one_dead_letter(ca
     assert await callbacks.dead_letters() == [original.id]
     results = {row.id: row.replay_of for row in await callbacks.world.results()}
     assert results == {original.id: None, replay.id: original.id}
+
+
+async def replayed(callbacks: Callbacks) -> tuple[Claimed, Claimed]:
+    """One that failed for good, and the claim of its replay, which is noted on its dead letter."""
+    original = await callbacks.claimed(-60)
+    await callbacks.finish(original, "callback_rejected", forbidden=True)
+    replay = await callbacks.claimed(-1, origin="manual", replay_of=original.id, replay_due_at=original.due_at)
+    await callbacks.world.execute(
+        "UPDATE dead_letters SET replayed_at = now(), replayed_by = 'ops', replay_id = :id", id=replay.id
+    )
+    return original, replay
+
+
+async def how_it_ended(callbacks: Callbacks) -> tuple[str | None, ...]:
+    row = await callbacks.world.one(
+        "SELECT replay_outcome_code, replay_outcome_class, replay_message FROM dead_letters"
+    )
+    return tuple(row)
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome_class"), [("success", "passed"), ("slow", "degraded"), ("callback_rejected", "partner_failure")]
+)
+async def test_how_a_replay_ended_is_noted_on_its_dead_letter(
+    callbacks: Callbacks, code: str, outcome_class: str
+) -> None:
+    _, replay = await replayed(callbacks)
+    assert await callbacks.finish(replay, code, "Words.", forbidden=True)
+    assert await how_it_ended(callbacks) == (code, outcome_class, "Words.")
+
+
+async def test_a_replay_that_is_tried_again_has_not_ended(callbacks: Callbacks) -> None:
+    _, replay = await replayed(callbacks)
+    assert await callbacks.finish(replay, "http_5xx")
+    assert [row.id for row in await callbacks.world.jobs()] == [replay.id]
+    assert await how_it_ended(callbacks) == (None, None, None)
+
+
+async def test_a_replay_that_is_not_the_last_one_notes_nothing(callbacks: Callbacks) -> None:
+    _, replay = await replayed(callbacks)
+    await callbacks.world.execute("UPDATE dead_letters SET replay_id = gen_random_uuid()")
+    assert await callbacks.finish(replay, "success")
+    assert await how_it_ended(callbacks) == (None, None, None)
+
+
+async def test_a_replay_that_was_not_run_is_noted_too(callbacks: Callbacks) -> None:
+    original, _ = await replayed(callbacks)
+    waiting = await callbacks.world.job(
+        callbacks.schedule, -1, origin="manual", job_id=callbacks.job, replay_of=original.id
+    )
+    await callbacks.world.execute("UPDATE dead_letters SET replay_id = :id", id=waiting)
+    async with callbacks.world.engine.begin() as connection:
+        assert await end_not_run(connection, [waiting], "cancelled", "Cancelled by ops.") == [waiting]
+    assert await how_it_ended(callbacks) == ("cancelled", "not_run", "Cancelled by ops.")
 
 
 async def test_what_the_database_refuses_does_not_hold_up_the_others(callbacks: Callbacks) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.api.dead_letters.queries import UNDELIVERED
 from services.api.dead_letters.schemas import MAX_REPLAYED, BulkReplaySent
 from services.api.errors import AlreadyRunning, FieldProblem, InvalidRequest, NotFound
 from shared.domain.schedule import Origin, scheduled_job_id
@@ -33,18 +34,20 @@ async def replay(session: AsyncSession, letter_id: UUID, author: str) -> Schedul
 
 
 async def replay_all(session: AsyncSession, sent: BulkReplaySent, author: str) -> int:
-    """How many were sent again: those of one job that never were. Raises `InvalidRequest` for an unknown job."""
+    """How many of one job were sent again: the undelivered ones. Raises `InvalidRequest` for an unknown job."""
     schedule = await _share_schedule(session, sent.job)
     if schedule is None:
         raise InvalidRequest(FieldProblem(field="job", message="no job has this id"))
-    query = select(DeadLetter).where(DeadLetter.job_id == sent.job, DeadLetter.replayed_at.is_(None))
+    chosen = select(DeadLetter.id).where(DeadLetter.job_id == sent.job, UNDELIVERED)
     if sent.since is not None:
-        query = query.where(DeadLetter.died_at >= sent.since)
+        chosen = chosen.where(DeadLetter.died_at >= sent.since)
     if sent.until is not None:
-        query = query.where(DeadLetter.died_at < sent.until)
-    letters = await session.scalars(
-        query.order_by(DeadLetter.died_at, DeadLetter.id).limit(MAX_REPLAYED).with_for_update()
-    )
+        chosen = chosen.where(DeadLetter.died_at < sent.until)
+    # Those never replayed first, so that a thousand that fail again and again hold up none. Locked in an order that no
+    # replay changes, so that two who ask at once do not wait for each other.
+    chosen = chosen.order_by(DeadLetter.replayed_at.nulls_first(), DeadLetter.died_at, DeadLetter.id)
+    locked = select(DeadLetter).where(DeadLetter.id.in_(chosen.limit(MAX_REPLAYED)), UNDELIVERED)
+    letters = await session.scalars(locked.order_by(DeadLetter.died_at, DeadLetter.id).with_for_update())
     return len(await _send_again(session, schedule, list(letters), author))
 
 
@@ -92,6 +95,7 @@ async def _send_again(
     for letter in letters:
         if letter.id in made:
             letter.replayed_at, letter.replayed_by, letter.replay_id = now, author, made[letter.id].id
+            letter.replay_outcome_code = letter.replay_outcome_class = letter.replay_message = None
     return list(made.values())
 
 

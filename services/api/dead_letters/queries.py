@@ -1,10 +1,17 @@
-from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.dead_letters.schemas import DeadLetterPage, DeadLetterQuery, DeadLetterView, NamedJob, Replayed
 from services.api.fields import outcome_view
 from services.api.pagination import moment_cursor, write_cursor
+from shared.domain.outcome import OutcomeClass
 from shared.models import DeadLetter, Job
+
+# Never replayed, or the last replay has ended without success. While one is under way it has no class.
+UNDELIVERED: ColumnElement[bool] = func.coalesce(
+    DeadLetter.replay_outcome_class.not_in([OutcomeClass.PASSED, OutcomeClass.DEGRADED]),
+    DeadLetter.replayed_at.is_(None),
+)
 
 
 async def list_dead_letters(session: AsyncSession, asked: DeadLetterQuery) -> DeadLetterPage:
@@ -29,7 +36,7 @@ def _conditions(asked: DeadLetterQuery) -> list[ColumnElement[bool]]:
     if asked.job is not None:
         conditions.append(DeadLetter.job_id == asked.job)
     if asked.replayed is not None:
-        conditions.append(DeadLetter.replayed_at.is_not(None) == (asked.replayed == "true"))
+        conditions.append(UNDELIVERED if asked.replayed == "false" else ~UNDELIVERED)
     if asked.since is not None:
         conditions.append(DeadLetter.died_at >= asked.since)
     if asked.until is not None:
@@ -40,7 +47,13 @@ def _conditions(asked: DeadLetterQuery) -> list[ColumnElement[bool]]:
 def _view(letter: DeadLetter, job_name: str) -> DeadLetterView:
     replayed = None
     if letter.replayed_at is not None and letter.replay_id is not None:
-        replayed = Replayed(at=letter.replayed_at, by=letter.replayed_by or "", id=letter.replay_id)
+        code, message, outcome_class = letter.replay_outcome_code, letter.replay_message, letter.replay_outcome_class
+        replayed = Replayed(
+            at=letter.replayed_at,
+            by=letter.replayed_by or "",
+            id=letter.replay_id,
+            outcome=outcome_view(code, message, outcome_class) if code is not None else None,
+        )
     return DeadLetterView(
         id=letter.id,
         job=NamedJob(id=letter.job_id, name=job_name),

@@ -25,7 +25,10 @@ async def list_all(session: Session, asked: Annotated[DeadLetterQuery, Query()])
 
 @router.post("/replay", status_code=202, dependencies=[RUN, IDEMPOTENT])
 async def replay_many(session: Session, sent: BulkReplaySent, author: Author) -> BulkReplay:
-    """Send again everything of one job that was never sent again; at most 1,000 a call, so repeat until it says 0."""
+    """Send again everything of one job that was never replayed, or whose last replay has ended without success.
+
+    At most 1,000 a call, those never replayed first, so repeat until it says 0; what fails again counts again.
+    """
     return BulkReplay(replayed=await replay_all(session, sent, author.name))
 
 

@@ -3,7 +3,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from services.api.fields import Moment, OutcomeView, Sent, SentMoment, View
+from services.api.fields import Moment, OutcomeView, Sent, SentMoment, UntilMoment, View
 from services.api.pagination import PageQuery
 
 MAX_REPLAYED = 1_000
@@ -25,9 +25,12 @@ EXAMPLE: dict[str, Any] = {
 
 class DeadLetterQuery(PageQuery):
     job: UUID | None = Field(default=None, description="The job's id.")
-    replayed: Literal["true", "false"] | None = Field(default=None, description="Whether it was replayed.")
+    replayed: Literal["true", "false"] | None = Field(
+        default=None,
+        description="`false`: never replayed, or the last replay has ended without success. `true`: all others.",
+    )
     since: SentMoment | None = Field(default=None, description="Failed for good at this moment or later.")
-    until: SentMoment | None = Field(default=None, description="Failed for good before this moment.")
+    until: UntilMoment = Field(default=None, description="Failed for good before this moment.")
 
 
 class BulkReplaySent(Sent):
@@ -39,7 +42,7 @@ class BulkReplaySent(Sent):
 
     job: UUID = Field(strict=False, description="The job's id.")
     since: SentMoment | None = Field(default=None, description="Failed for good at this moment or later.")
-    until: SentMoment | None = Field(default=None, description="Failed for good before this moment.")
+    until: UntilMoment = Field(default=None, description="Failed for good before this moment.")
 
 
 class NamedJob(View):
@@ -53,6 +56,7 @@ class Replayed(View):
     at: Moment
     by: str
     id: UUID
+    outcome: OutcomeView | None = Field(description="How it ended; null while it is under way.")
 
 
 class DeadLetterView(View):
@@ -75,4 +79,4 @@ class DeadLetterPage(View):
 
 
 class BulkReplay(View):
-    replayed: int = Field(description=f"How many; at most {MAX_REPLAYED:,} a call, those that failed first.")
+    replayed: int = Field(description=f"How many; at most {MAX_REPLAYED:,} a call, those never replayed first.")

@@ -34,6 +34,7 @@ async def edit_configuration(session: AsyncSession, configuration_id: UUID, patc
     await _share_what_it_names(session, configuration_id, patch)
     configuration = await _lock_configuration(session, configuration_id)
     before = {name: getattr(configuration, name) for name in ConfigurationSent.model_fields}
+    before["schedule"] = _without_the_other_kind(before["schedule"], patch.get("schedule"))
     sent = validate_merged(ConfigurationSent, before, patch)
     if sent.partner != configuration.partner:
         raise InvalidRequest(FieldProblem(field="partner", message="never changes"))
@@ -133,3 +134,15 @@ async def _require_known(session: AsyncSession, sent: ConfigurationSent) -> None
     ]
     if unknown:
         raise InvalidRequest(*unknown)
+
+
+def _without_the_other_kind(before: dict[str, Any], patch: Any) -> dict[str, Any]:
+    """From CRON to an interval or back: what was kept, though it says nothing there, contradicts nothing."""
+    if not isinstance(patch, dict):
+        return before
+    over = set()
+    if patch.get("interval_seconds") is not None:
+        over.add("timezone")
+    if patch.get("cron") is not None and before.get("interval_mode") == "fixed_rate":
+        over.add("interval_mode")
+    return {name: value for name, value in before.items() if name not in over}

@@ -4,7 +4,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Path, Query, Response
 
 from services.api.auth import READ, RUN, WRITE, Author
-from services.api.dependencies import Session
+from services.api.dependencies import NO_FIELDS, Session
 from services.api.errors import problems
 from services.api.idempotency import IDEMPOTENT, IdempotentRoute
 from services.api.job_configurations.commands import (
@@ -82,7 +82,7 @@ async def pause(session: Session, configuration_id: Id, sent: PauseSent, author:
     return configuration_view(await pause_configuration(session, configuration_id, sent, author.name))
 
 
-@router.post("/{id}/resume", dependencies=[WRITE, IDEMPOTENT], responses=problems(404))
+@router.post("/{id}/resume", dependencies=[WRITE, IDEMPOTENT, NO_FIELDS], responses=problems(404))
 async def resume(session: Session, configuration_id: Id) -> ConfigurationView:
     """Let it run again, from its next moment on. Resuming what is not paused changes nothing."""
     return configuration_view(await resume_configuration(session, configuration_id))

@@ -3,7 +3,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, field_validator
 
-from services.api.fields import Asked, Moment, OutcomeView, SentMoment, Slug, View
+from services.api.fields import Asked, Moment, OutcomeView, SentMoment, Slug, UntilMoment, View
 from services.api.pagination import PageQuery
 from shared.domain.outcome import CATALOGUE, OutcomeClass
 
@@ -40,7 +40,7 @@ class ResultQuery(PageQuery):
     outcome: str | None = Field(default=None, description="An outcome code.", json_schema_extra={"enum": [*CODES]})
     job: UUID | None = Field(default=None, description="The id of a job configuration or of a job.")
     since: SentMoment | None = Field(default=None, description="Due at this moment or later.")
-    until: SentMoment | None = Field(default=None, description="Due before this moment.")
+    until: UntilMoment = Field(default=None, description="Due before this moment.")
 
     @field_validator("outcome")
     @classmethod

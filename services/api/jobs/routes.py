@@ -4,7 +4,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Path, Query, Response
 
 from services.api.auth import READ, RUN, WRITE, Author
-from services.api.dependencies import Provided, Session
+from services.api.dependencies import NO_FIELDS, Provided, Session
 from services.api.errors import problems
 from services.api.idempotency import IDEMPOTENT, IdempotentRoute
 from services.api.jobs.commands import (
@@ -84,14 +84,14 @@ async def pause(session: Session, provided: Provided, job_id: Id, sent: PauseSen
     return await read_job(session, job_id, provided.secret_box)
 
 
-@router.post("/{id}/resume", dependencies=[WRITE, IDEMPOTENT], responses=problems(404))
+@router.post("/{id}/resume", dependencies=[WRITE, IDEMPOTENT, NO_FIELDS], responses=problems(404))
 async def resume(session: Session, provided: Provided, job_id: Id) -> JobView:
     """Let it run again, from its next moment on. Resuming what is not paused changes nothing."""
     await resume_job(session, job_id)
     return await read_job(session, job_id, provided.secret_box)
 
 
-@router.post("/{id}/run", status_code=202, dependencies=[RUN, IDEMPOTENT], responses=problems(404))
+@router.post("/{id}/run", status_code=202, dependencies=[RUN, IDEMPOTENT, NO_FIELDS], responses=problems(404))
 async def run(session: Session, job_id: Id) -> ScheduledJobsMade:
     """Run it now, ahead of others, also while it is paused. Its next due moment stays. The result has the same id.
 

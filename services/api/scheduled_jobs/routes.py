@@ -26,5 +26,10 @@ async def list_all(session: Session, asked: Annotated[ScheduledJobQuery, Query()
 async def cancel_one(
     session: Session, scheduled_job_id: Annotated[UUID, Path(alias="id")], author: Author
 ) -> ResultSummary:
-    """End it before it runs; answers with its result, `cancelled`. What is not planned yet can't be cancelled."""
+    """End it before it runs; answers with its result, `cancelled`. What follows stays due as it was.
+
+    The next moment of a schedule (`planned: false`) can be cancelled as well, however far ahead, but not with a fixed
+    delay, where it is certain only once the run before has ended. A new timing that is due before a cancelled moment
+    plans anew, that moment included.
+    """
     return result_summary(await cancel(session, scheduled_job_id, author.name))

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.errors import FieldProblem, InvalidRequest
 from services.api.scheduled_jobs.queries import scheduled_job_view
-from services.api.schedules.due_moments import scheduled_job_row
+from services.api.scheduled_jobs.rows import scheduled_job_row
 from services.api.schedules.schedule_rows import read_clock
 from services.api.schedules.schemas import MAX_BACKFILLED, MAX_BACKFILLED_SHOWN, Backfilled, BackfillSent
 from shared.domain.cron import InvalidCron

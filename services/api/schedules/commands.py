@@ -7,9 +7,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.errors import FieldProblem, InvalidRequest
+from services.api.scheduled_jobs.rows import scheduled_job_row
 from services.api.schedules.accounts import let_accounts_try
 from services.api.schedules.definitions import Definition, lock_configurations, lock_jobs
-from services.api.schedules.due_moments import scheduled_job_row
 from services.api.schedules.schedule_rows import apply_definitions, read_clock
 from services.api.schedules.schemas import Chosen, ChosenPauseSent, PauseSent
 from shared.domain.schedule import Origin
@@ -48,14 +48,14 @@ async def resume(session: AsyncSession, definitions: Sequence[Definition]) -> No
 
 
 async def pause_chosen(session: AsyncSession, sent: ChosenPauseSent, author: str) -> list[Definition]:
-    """Raises `InvalidRequest` for an unknown partner, and for an end that is over."""
+    """Raises `InvalidRequest` for an unknown partner or tag, and for an end that is over."""
     chosen = await _lock_chosen(session, sent)
     await pause(session, chosen, sent, author)
     return chosen
 
 
 async def resume_chosen(session: AsyncSession, sent: Chosen) -> list[Definition]:
-    """Those that were paused. Raises `InvalidRequest` for an unknown partner."""
+    """Those that were paused. Raises `InvalidRequest` for an unknown partner or tag."""
     paused = [definition for definition in await _lock_chosen(session, sent) if definition.paused_at is not None]
     await resume(session, paused)
     return paused
@@ -78,4 +78,7 @@ async def _lock_chosen(session: AsyncSession, sent: Chosen) -> list[Definition]:
         return [*await lock_configurations(session, JobConfiguration.partner == sent.partner)]
     tagged = select(Partner.code).where(Partner.tags.contains([sent.tag]))
     configurations = await lock_configurations(session, JobConfiguration.partner.in_(tagged))
-    return [*configurations, *await lock_jobs(session, Job.tags.contains([sent.tag]))]
+    jobs = await lock_jobs(session, Job.tags.contains([sent.tag]))
+    if not configurations and not jobs and await session.scalar(tagged.limit(1)) is None:
+        raise InvalidRequest(FieldProblem(field="tag", message="no partner and no job has this tag"))
+    return [*configurations, *jobs]

@@ -4,17 +4,17 @@ After an outage: an edit moves the next due moment on, and then nobody would fin
 must end in a result. And where old and new timing meet: see `plan_ahead`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import delete, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.api.scheduled_jobs.rows import scheduled_job_row
 from shared.domain.schedule import CatchUp, Origin, Overlap, plan, scheduled_job_id
 from shared.ledger import end_not_run
-from shared.models import Schedule, ScheduledJob
+from shared.models import JobResult, Schedule, ScheduledJob
 
 MISSED = "The scheduler did not get round to it in time."
 
@@ -41,18 +41,33 @@ async def plan_between(session: AsyncSession, retimed: Sequence[tuple[Schedule, 
         await session.execute(insert(ScheduledJob).values(rows).on_conflict_do_nothing())
 
 
-def move_past(schedule: Schedule, now: datetime, over: Collection[datetime]) -> list[datetime]:
+def move_past(schedule: Schedule, now: datetime, over: Mapping[datetime, bool]) -> list[datetime]:
     """Due next at the first moment after all that are `over`; returns those from now on that lie between them.
 
-    What is over is at most two seconds ahead, so they are few.
+    What is over is at most two seconds ahead, so they are few; but what was called off (so `over` says) may be any time
+    ahead. Of that only what is next without a gap is passed by: see `forget_called_off`.
     """
     timing = schedule.timing()
     moments, moment = [], timing.due_after(now)
-    while moment <= max(over, default=now):
+    taken = max((each for each, called_off in over.items() if not called_off), default=now)
+    while moment <= taken or moment in over:
         moments.append(moment)
         moment = timing.due_after(moment)
     schedule.next_due = moment
     return [each for each in moments if each not in over]
+
+
+async def forget_called_off(session: AsyncSession, schedule: Schedule, over: Mapping[datetime, bool]) -> None:
+    """Those from the next moment on: a new timing that is due before them would come by what has its result already."""
+    if not any(called_off and moment >= schedule.next_due for moment, called_off in over.items()):
+        return
+    called_off = (
+        JobResult.schedule_id == schedule.id,
+        JobResult.origin == Origin.SCHEDULE,
+        JobResult.outcome_code == "cancelled",
+        JobResult.due_at >= schedule.next_due,
+    )
+    await session.execute(delete(JobResult).where(*called_off))
 
 
 async def _run_before_is_live(session: AsyncSession, schedule: Schedule) -> bool:
@@ -78,25 +93,3 @@ async def _plan_some(session: AsyncSession, schedule: Schedule, now: datetime) -
     missed = [scheduled_job_id(schedule.id, Origin.SCHEDULE, due_at) for due_at in planned.missed]
     await end_not_run(session, missed, "missed", MISSED)
     schedule.next_due = planned.next_due
-
-
-def scheduled_job_row(schedule: Schedule, origin: Origin, due_at: datetime, **terms: Any) -> dict[str, Any]:
-    """The row of one due moment, on the schedule's terms unless `terms` names other ones."""
-    return {
-        "id": scheduled_job_id(schedule.id, origin, due_at),
-        "schedule_id": schedule.id,
-        "origin": origin,
-        "due_at": due_at,
-        "run_after": schedule.timing().run_after(due_at),
-        "start_by": due_at + timedelta(seconds=schedule.start_deadline_seconds),
-        "kind": schedule.kind,
-        "shard": schedule.shard,
-        "lane": schedule.lane,
-        "priority": schedule.priority,
-        "overlap": schedule.overlap,
-        "job_configuration_id": schedule.job_configuration_id,
-        "partner": schedule.partner,
-        "browser": schedule.browser,
-        "job_id": schedule.job_id,
-        **terms,
-    }

@@ -16,7 +16,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.schedules.definitions import Definition, Line, of_definitions, wanted_lines
-from services.api.schedules.due_moments import move_past, plan_between, plan_overdue
+from services.api.schedules.due_moments import forget_called_off, move_past, plan_between, plan_overdue
 from shared.domain.schedule import NEVER, shard_of
 from shared.ledger import end_not_run
 from shared.models import JobConfiguration, Schedule, ScheduledJob
@@ -37,11 +37,11 @@ _FOLLOW = text("""
 """)
 
 _OVER = text("""
-    SELECT schedule_id, due_at FROM scheduled_jobs
+    SELECT schedule_id, due_at, false AS called_off FROM scheduled_jobs
     WHERE schedule_id = ANY(CAST(:ids AS uuid[])) AND origin = 'schedule' AND due_at > :now
       AND (state = 'running' OR attempt > 0)
     UNION ALL
-    SELECT schedule_id, due_at FROM job_results
+    SELECT schedule_id, due_at, outcome_code = 'cancelled' FROM job_results
     WHERE schedule_id = ANY(CAST(:ids AS uuid[])) AND origin = 'schedule' AND due_at > :now
 """)
 
@@ -68,6 +68,7 @@ async def apply_definitions(session: AsyncSession, definitions: Sequence[Definit
                 stopped.append(row.id)
             elif row.timing() != timing_before or never_before:
                 retimed.append((row, move_past(row, now, over[row.id])))
+                await forget_called_off(session, row, over[row.id])
             else:
                 kept.append(row.id)
         await _remove(session, own.values(), now, reason)
@@ -110,19 +111,19 @@ async def _lock_schedules(session: AsyncSession, definitions: Sequence[Definitio
 
 async def _shut_out_claims(
     session: AsyncSession, schedules: Sequence[Schedule]
-) -> tuple[datetime, dict[UUID, set[datetime]]]:
+) -> tuple[datetime, dict[UUID, dict[datetime, bool]]]:
     """The time, once nothing more of these schedules can be claimed; and by schedule what is over already.
 
-    A moment may be claimed just before it is due, or be cancelled while it was only planned ahead. It is over with,
-    although it lies ahead: planned anew it would run twice.
+    A moment may be claimed just before it is due, or be cancelled long before. It is over with, although it lies ahead:
+    planned anew it would run twice. Of each it is told whether it was called off (cancelled).
     """
     ids = [schedule.id for schedule in schedules]
     unclaimed = select(ScheduledJob.id).where(ScheduledJob.schedule_id.in_(ids), UNCLAIMED).order_by(ScheduledJob.id)
     await session.execute(unclaimed.with_for_update())
     now = await read_clock(session)
-    over: dict[UUID, set[datetime]] = defaultdict(set)
+    over: dict[UUID, dict[datetime, bool]] = defaultdict(dict)
     for row in await session.execute(_OVER, {"ids": ids, "now": now}):
-        over[row.schedule_id].add(row.due_at)
+        over[row.schedule_id][row.due_at] = row.called_off
     return now, over
 
 

@@ -59,7 +59,9 @@ class ScheduleSent(Sent):
 
     @field_validator("timezone")
     @classmethod
-    def _is_a_zone(cls, name: str) -> str:
+    def _is_a_zone_of_a_cron(cls, name: str, info: ValidationInfo) -> str:
+        if info.data.get("interval_seconds") is not None:
+            raise ValueError("goes with cron, not with interval_seconds")
         return require_zone(name)
 
     @field_validator("cron")
@@ -70,8 +72,8 @@ class ScheduleSent(Sent):
     @field_validator("interval_mode")
     @classmethod
     def _of_an_interval(cls, mode: IntervalMode, info: ValidationInfo) -> IntervalMode:
-        if mode == "fixed_delay" and info.data.get("cron") is not None:
-            raise ValueError("fixed_delay goes with interval_seconds, not with cron")
+        if info.data.get("cron") is not None:
+            raise ValueError(f"{mode} goes with interval_seconds, not with cron")
         return mode
 
     @model_validator(mode="after")
