@@ -60,7 +60,7 @@ CATALOGUE: dict[str, OutcomeType] = {
         OutcomeType("page_timeout", _PARTNER, "A page of the site did not finish loading in time."),
         OutcomeType("check_timeout", _PARTNER, "The check as a whole did not finish in time."),
         OutcomeType("unexpected_dialog", _PARTNER, "A dialog of the site got in the way."),
-        OutcomeType("callback_rejected", _PARTNER, "The callback's target answered, but not with success."),
+        OutcomeType("callback_rejected", _PARTNER, "The callback was not accepted, or not sent there."),
         OutcomeType("grid_unreachable", _OURS, "Selenium Grid (or the browser driver) does not answer."),
         OutcomeType("session_not_created", _OURS, "The browser could not be started."),
         OutcomeType("session_queue_timeout", _OURS, "No browser slot became free in time."),

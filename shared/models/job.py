@@ -3,7 +3,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index, SmallInteger, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.models.base import Base
@@ -25,7 +25,8 @@ class Job(Base):
     schedule: Mapped[dict[str, Any]]
     callback_url: Mapped[str]
     http_method: Mapped[str]
-    payload: Mapped[Any] = mapped_column(JSONB(none_as_null=False), server_default=text("'{}'::jsonb"))
+    # Not binary: that would sort the keys, and some targets compare or sign what they get.
+    payload: Mapped[Any] = mapped_column(JSON(none_as_null=False), server_default=text("'{}'::json"))
     headers: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     sealed_headers: Mapped[bytes | None]
     sealed_signing_secrets: Mapped[bytes | None]

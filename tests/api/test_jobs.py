@@ -1,5 +1,6 @@
 """Jobs: HTTP callbacks on a schedule."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -32,6 +33,13 @@ async def test_it_is_read_as_it_was_sent(api: httpx.AsyncClient) -> None:
     }
     assert job["job"] == {**shown, "secret_headers_set": ["Authorization"], "signing_secrets_set": 1}
     assert (job["paused"], job["state"]) == (None, {"state": "unknown", "since": None})
+
+
+async def test_a_payload_keeps_the_order_it_was_sent_in(api: httpx.AsyncClient) -> None:
+    payload = '{"zone":1,"id":{"n":2,"b":[{"y":3,"x":4}]},"a":5}'
+    made = await api.post("/jobs", json={**CLI, "job": {**CLI["job"], "payload": json.loads(payload)}})
+    read = (await api.get(f"/jobs/{made.json()['id']}")).json()["job"]["payload"]
+    assert json.dumps(read, separators=(",", ":")) == payload
 
 
 async def test_the_defaults_are_those_of_the_contract(api: httpx.AsyncClient) -> None:

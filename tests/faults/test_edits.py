@@ -134,7 +134,7 @@ async def test_a_claim_that_waits_for_an_edit_finds_what_the_edit_made(
         async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
             (made,) = await run_now(session, list(await session.scalars(select(Schedule))))
         async with engine.begin() as edit:
-            await edit.execute(text("UPDATE jobs SET payload = jsonb_build_object('version', 1)"))
+            await edit.execute(text("UPDATE jobs SET payload = json_build_object('version', 1)"))
             # As every edit does, so that what waits follows its schedule.
             await edit.execute(text("UPDATE scheduled_jobs SET priority = priority"))
             claim = asyncio.create_task(claim_all(engine, [Message(made.id, 0, "http", 1)], uuid4()))

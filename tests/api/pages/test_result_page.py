@@ -46,7 +46,7 @@ def test_the_headline_says_what_where_and_whose(code: str, sentence: str) -> Non
         ("slow", "The job X works, but slowly."),
         (
             "callback_rejected",
-            "The target’s side: the job X failed, because the callback's target answered, but not with success.",
+            "The target’s side: the job X failed, because the callback was not accepted, or not sent there.",
         ),
         (
             "runner_lost",
