@@ -12,7 +12,6 @@ from services.runner.browser.devtools.socket import DevTools
 from services.runner.browser.pictures.camera import NotHidden, take_jpeg, take_png
 from services.runner.browser.session import Browser, acquire
 from services.runner.masking import Mask
-from tests.patience import PATIENCE_SECONDS
 from tests.runner.browser.conftest import settings_for, task_for
 
 # As long as each other, so that what hides them looks alike, and unlike in every letter.
@@ -35,7 +34,7 @@ SHOWN = {
 
 @pytest.fixture
 async def browser(webdriver_url: str) -> AsyncIterator[Browser]:
-    settings = settings_for(webdriver_url, acquire_seconds=PATIENCE_SECONDS)
+    settings = settings_for(webdriver_url)
     browser = await acquire(task_for(""), settings)
     yield browser
     await browser.close(settings)

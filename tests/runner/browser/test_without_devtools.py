@@ -84,7 +84,7 @@ async def test_a_session_whose_socket_is_silent_goes_on_without(
             return f"{url}/devtools"
 
         monkeypatch.setattr(session, "devtools_address", there)
-        browser = await acquire(task_for(""), settings_for(webdriver_url, acquire_seconds=PATIENCE_SECONDS))
+        browser = await acquire(task_for(""), settings_for(webdriver_url))
         try:
             assert browser.devtools is None
             async with asyncio.timeout(PATIENCE_SECONDS):
