@@ -49,6 +49,12 @@ async def test_what_a_picture_shows_is_asked_for(check: Check, site: str) -> Non
     assert report.outcome.code == "captcha_or_bot_wall", report
 
 
+@pytest.mark.parametrize(("size", "code"), [("normal", "captcha_or_bot_wall"), ("invisible", "login_not_confirmed")])
+async def test_a_box_to_be_ticked_is_a_wall_and_a_badge_is_none(check: Check, site: str, size: str, code: str) -> None:
+    report = await check(f"{site}/both?next=box&other={size}", patience_seconds=2)
+    assert report.outcome.code == code, report
+
+
 async def test_fields_marked_as_wrong_are_a_refusal(check: Check, site: str) -> None:
     report = await check(f"{site}/marked", credentials=WRONG, patience_seconds=2)
     assert report.outcome.code == "credentials_rejected", report
