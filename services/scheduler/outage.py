@@ -38,11 +38,13 @@ _LEFT_BEHIND = text("""
 async def settle_outage(engine: AsyncEngine, not_run: Counter[str]) -> None:
     """End as `missed` what was left behind and is not wanted any more; it is counted."""
     asked = {"late_after": LATE_AFTER, "batch": BATCH}
-    missed, ended = 0, -1
-    while ended:
+    missed = 0
+    while True:
         async with engine.begin() as connection:
             ids = list((await connection.execute(_LEFT_BEHIND, asked)).scalars())
             ended = len(await end_not_run(connection, ids, "missed", CATALOGUE["missed"].description))
+        if not ended:
+            break
         missed += ended
     not_run["missed"] += missed
     if missed:
